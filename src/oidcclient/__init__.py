@@ -1,0 +1,3 @@
+"""Native OpenID Connect relying party."""
+
+__version__ = "0.1.0"
