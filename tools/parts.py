@@ -1,0 +1,150 @@
+"""See to the parts of the system that the tests need: a browser, Node.js, a display, fonts, a message bus.
+
+As root on Debian, which is a container or CI, what is missing is installed. Anywhere else the system is left alone:
+what is missing is named, with the tests that are then skipped and the one command that installs it. With CI=true a
+part that is still missing is a failure.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+INTEROP = Path(__file__).resolve().parent.parent / "tests" / "interop"
+NODE_MAJOR = 18  # the oldest release that runs the provider we test against
+APT = ["apt-get", "-o", "DPkg::Lock::Timeout=120"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the system: how it is found, the Debian packages it is in, the tests that need it."""
+
+    name: str
+    tests: str
+    packages: tuple[str, ...]
+    present: Callable[[], bool]
+    linux_only: bool = False
+
+
+def has_program(*names: str) -> bool:
+    """Tell whether one of these programs can be started by its name."""
+    return any(shutil.which(name) for name in names)
+
+
+def has_node() -> bool:
+    """Tell whether Node.js is new enough and has npm."""
+    node = shutil.which("node")
+    if node is None or not has_program("npm"):
+        return False
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    major = re.match(r"v(\d+)\.", version)
+    return major is not None and int(major[1]) >= NODE_MAJOR
+
+
+PARTS = (
+    Part(
+        name="Chromium with its driver",
+        tests="a login in a real browser (tests/browser)",
+        packages=("chromium", "chromium-driver"),
+        present=lambda: (
+            has_program("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+            and has_program("chromedriver")
+        ),
+    ),
+    Part(
+        name=f"Node.js {NODE_MAJOR} or later with npm",
+        tests="a login at a provider that is not ours (tests/interop)",
+        packages=("nodejs", "npm"),
+        present=has_node,
+    ),
+    Part(
+        name="Xvfb, a display without a screen",
+        tests="a login in a browser with a window (tests/browser)",
+        packages=("xvfb",),
+        present=lambda: has_program("Xvfb"),
+        linux_only=True,
+    ),
+    Part(
+        name="DejaVu fonts",
+        tests="none, but the pages in screenshots are hardly readable (tests/browser)",
+        packages=("fonts-dejavu-core",),
+        present=lambda: Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists(),
+        linux_only=True,
+    ),
+    Part(
+        name="dbus-run-session",
+        tests="what talks to the desktop's message bus",
+        packages=("dbus",),
+        present=lambda: has_program("dbus-run-session"),
+        linux_only=True,
+    ),
+)
+
+
+def missing_parts() -> list[Part]:
+    """Return the parts that this system should have and has not."""
+    return [part for part in PARTS if (sys.platform == "linux" or not part.linux_only) and not part.present()]
+
+
+def packages_of(parts: Sequence[Part]) -> list[str]:
+    """Return the Debian packages of these parts, in order."""
+    return [package for part in parts for package in part.packages]
+
+
+def may_install() -> bool:
+    """Tell whether this is a Debian system that is ours to change."""
+    return has_program("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def install(parts: Sequence[Part]) -> None:
+    """Install the packages of these parts; what fails is found missing afterwards."""
+    packages = packages_of(parts)
+    print("installing:", *packages, flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+        subprocess.run([*APT, "--quiet=2", *arguments], env=environment, check=False)
+
+
+def report(parts: Sequence[Part]) -> None:
+    """Say loudly what is missing, which tests it costs and which command installs it."""
+    print("=" * 100)
+    for part in parts:
+        print(f"MISSING: {part.name}\n   SKIPPED: {part.tests}")
+    packages = " ".join(packages_of(parts))
+    print(f"On Debian and Ubuntu this installs it: sudo apt-get install --no-install-recommends {packages}")
+    print("=" * 100, flush=True)
+
+
+def install_node_modules() -> bool:
+    """Install what tests/interop/package-lock.json pins, if it has changed; nothing of it runs at installation."""
+    lock = INTEROP / "package-lock.json"
+    installed = INTEROP / "node_modules" / ".package-lock.json"
+    if not lock.exists() or (installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime):
+        return True
+    npm = shutil.which("npm")
+    if npm is None:
+        return False
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    return subprocess.run(command, cwd=INTEROP, check=False).returncode == 0
+
+
+def main() -> int:
+    """Return the exit status: 1 if CI lacks a part."""
+    missing = missing_parts()
+    if missing and may_install():
+        install(missing)
+        missing = missing_parts()
+    if missing:
+        report(missing)
+    modules = install_node_modules()
+    if not modules:
+        print("MISSING: the packages of tests/interop, which npm installs", flush=True)
+    return int(os.environ.get("CI") == "true" and (bool(missing) or not modules))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
