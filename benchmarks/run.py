@@ -1,0 +1,64 @@
+"""Measure each benchmark against its peer, side by side, and print a table of ratios.
+
+Without arguments all are run, else those named: `python benchmarks/run.py import_time`.
+A benchmark is a file bench_<name>.py beside this one with a `BENCHMARK` in it. No test asserts a bar: a machine that
+does other work as well would fail it by luck.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from benchmarks.benchmark import Benchmark, measure  # noqa: E402  # the line above makes it importable
+
+NAMES = sorted(file.stem.removeprefix("bench_") for file in HERE.glob("bench_*.py"))
+COLUMNS = ("benchmark", "ours", "peer", "ours, median", "peer, median", "ratio", "bar", "")
+
+
+def load(name: str) -> Benchmark:
+    """Return the benchmark of that name."""
+    benchmark = importlib.import_module(f"benchmarks.bench_{name}").BENCHMARK
+    if not isinstance(benchmark, Benchmark):
+        raise TypeError(f"BENCHMARK in bench_{name}.py is no Benchmark")
+    return benchmark
+
+
+def cells(name: str) -> Sequence[str]:
+    """Measure one benchmark and return its line of the table."""
+    benchmark = load(name)
+    result = measure(benchmark)
+    return (
+        name,
+        benchmark.ours,
+        benchmark.peer,
+        f"{result.ours * 1e3:.2f} ms",
+        f"{result.peer * 1e3:.2f} ms",
+        f"{result.ratio:.2f}",
+        f"{benchmark.bar:.2f}",
+        "kept" if result.ratio <= benchmark.bar else "**missed**",
+    )
+
+
+def print_line(texts: Sequence[str]) -> None:
+    """Print one line of a Markdown table."""
+    print("|", " | ".join(texts), "|", flush=True)
+
+
+def main(names: Sequence[str]) -> int:
+    """Return the exit status: 2 if a name is unknown."""
+    if not set(names) <= set(NAMES):
+        print("unknown; there are:", *NAMES, file=sys.stderr)
+        return 2
+    print_line(COLUMNS)
+    print_line(["---"] * len(COLUMNS))
+    for name in names or NAMES:
+        print_line(cells(name))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
