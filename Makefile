@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 EDITABLE := --no-build-isolation --no-deps -e . -e src/oidcclient_dpop -e src/oidcclient_devkit
 PROJECTS := pyproject.toml src/oidcclient_dpop/pyproject.toml src/oidcclient_devkit/pyproject.toml
 
+COMPILE := CUSTOM_COMPILE_COMMAND='make lock' ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host $(UPGRADE)
+
 # What is installed is remembered by two stamps: with BASE the three distributions run, with DEV all of this file does.
 BASE := .venv/.base-installed
 DEV := .venv/.dev-installed
@@ -55,9 +58,8 @@ docs: $(DEV) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock: $(DEV) ## renew the pinned requirements (UPGRADE=--upgrade takes newer releases)
-	cd requirements && for name in dev base; do CUSTOM_COMPILE_COMMAND='make lock' ../$(BIN)/pip-compile --quiet $(UPGRADE) \
-		--generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--output-file $$name.txt $$name.in || exit; done
+	cd requirements && $(COMPILE) --output-file dev.txt dev.in
+	cd requirements && $(COMPILE) --constraint dev.txt --output-file base.txt base.in
 
 clean: ## remove all that these targets made
 	rm -rf .venv site build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .ruff_cache .import_linter_cache .pytest_cache
