@@ -1,0 +1,1 @@
+"""The system browser: whether to open it, and opening it."""
