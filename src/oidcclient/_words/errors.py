@@ -135,7 +135,9 @@ class StepUpRequired(LoginRequired):
 class RemoteError(OidcError):
     """The provider, or whoever forged its answer, broke a rule."""
 
-    default_hint = "The provider's answer breaks the standard named in .section: report it to whoever runs the provider."
+    default_hint = (
+        "The provider's answer breaks the standard named in .section: report it to whoever runs the provider."
+    )
 
 
 class DiscoveryRefused(RemoteError):

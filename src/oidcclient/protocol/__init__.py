@@ -1,0 +1,102 @@
+"""
+The protocol without I/O: build a request, parse an answer, check a rule.
+
+For people who bring their own HTTP. Every `build_*` returns an `HttpRequest`, every `parse_*` takes an `HttpResponse`,
+every `check_*` raises or returns None. Time is an argument.
+"""
+
+from __future__ import annotations
+
+from oidcclient._words.http import HttpRequest, HttpResponse
+from oidcclient._words.values import ProviderMetadata, TokenResponse
+from ._addresses import check_endpoint, check_issuer, is_loopback, origin, redirect_target
+from ._authorization import (
+    AuthorizationRequest,
+    PushedRequest,
+    Transaction,
+    authorization_address,
+    authorization_parameters,
+    build_par_request,
+    callback_path,
+    new_transaction,
+    parse_par_response,
+    pushed_address,
+)
+from ._callback import check_state, parse_callback, same_secret
+from ._client_auth import (
+    ClientAuth,
+    ClientSecretBasic,
+    ClientSecretJwt,
+    ClientSecretPost,
+    PrivateKeyJwt,
+    PublicClient,
+)
+from ._id_token import Expected, IDToken, allowed_algorithms, parse_id_token, verify_id_token
+from ._jws import SignedJwt, parse_jwt, verify_jwt
+from ._keys import KeySet, key_set_from, keys_for, parse_key_set
+from ._metadata import (
+    REDIRECTS,
+    build_metadata_request,
+    metadata_addresses,
+    metadata_from,
+    parse_metadata,
+)
+from ._token import build_code_request, check_token_type, granted_scope, missing_scopes, parse_token_response
+from ._userinfo import build_userinfo_request, check_userinfo_sub, parse_userinfo_response, verify_userinfo
+
+__all__ = [
+    "REDIRECTS",
+    "AuthorizationRequest",
+    "ClientAuth",
+    "ClientSecretBasic",
+    "ClientSecretJwt",
+    "ClientSecretPost",
+    "Expected",
+    "HttpRequest",
+    "HttpResponse",
+    "IDToken",
+    "KeySet",
+    "PrivateKeyJwt",
+    "ProviderMetadata",
+    "PublicClient",
+    "PushedRequest",
+    "SignedJwt",
+    "TokenResponse",
+    "Transaction",
+    "allowed_algorithms",
+    "authorization_address",
+    "authorization_parameters",
+    "build_code_request",
+    "build_metadata_request",
+    "build_par_request",
+    "build_userinfo_request",
+    "callback_path",
+    "check_endpoint",
+    "check_issuer",
+    "check_state",
+    "check_token_type",
+    "check_userinfo_sub",
+    "granted_scope",
+    "is_loopback",
+    "key_set_from",
+    "keys_for",
+    "metadata_addresses",
+    "metadata_from",
+    "missing_scopes",
+    "new_transaction",
+    "origin",
+    "parse_callback",
+    "parse_id_token",
+    "parse_jwt",
+    "parse_key_set",
+    "parse_metadata",
+    "parse_par_response",
+    "parse_token_response",
+    "parse_userinfo_response",
+    "pushed_address",
+    "redirect_target",
+    "same_secret",
+    "verify_id_token",
+    "verify_jwt",
+    "verify_userinfo",
+]

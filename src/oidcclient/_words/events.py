@@ -1,0 +1,114 @@
+"""What happened, for a program that wants to show or count it. No event holds a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = [
+    "BrowserOpened",
+    "CallbackAccepted",
+    "Event",
+    "EventHandler",
+    "IDTokenVerified",
+    "KeysFetched",
+    "MetadataFetched",
+    "Notice",
+    "RequestPushed",
+    "SignInAddress",
+    "SignedIn",
+    "TokenReceived",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataFetched:
+    """The provider's metadata was fetched and accepted."""
+
+    issuer: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysFetched:
+    """The provider's signing keys were fetched."""
+
+    issuer: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPushed:
+    """The authorization request was pushed to the provider (RFC 9126)."""
+
+    issuer: str
+    expires_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAddress:
+    """The address at which the person signs in. Good once, for this sign-in alone."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserOpened:
+    """A browser was started, or none could be."""
+
+    started: bool
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAccepted:
+    """The browser came back with the answer to our request."""
+
+    issuer: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReceived:
+    """The token endpoint answered."""
+
+    token_type: str
+    expires_in: float | None
+    refreshable: bool
+    missing_scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IDTokenVerified:
+    """The ID Token passed every check."""
+
+    sub: str
+    algorithm: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person is signed in and the session is stored."""
+
+    issuer: str
+    sub: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know, in one sentence."""
+
+    text: str
+
+
+Event = (
+    MetadataFetched
+    | KeysFetched
+    | RequestPushed
+    | SignInAddress
+    | BrowserOpened
+    | CallbackAccepted
+    | TokenReceived
+    | IDTokenVerified
+    | SignedIn
+    | Notice
+)
+EventHandler = Callable[[Event], object]
