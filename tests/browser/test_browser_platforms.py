@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from oidcclient._shell.browser import _process
-from oidcclient._shell.browser.environment import Surroundings
+import oidcclient
+from oidcclient._shell.browser import _process, environment
+from oidcclient._shell.browser.environment import Surroundings, Verdict, detect, read_surroundings
 from oidcclient._shell.browser.launch import Outcome, open_in_browser
 from oidcclient._shell.browser.launchers import SHELL_EXECUTE, Launcher, launchers
 from tests.browser.desk import Desk
 
 ADDRESS = "https://login.example.com/authorize?a=1&b=$(calc)"
+SOURCE = str(Path(oidcclient.__file__).parents[1])
 WSL = "5.15.167.4-microsoft-standard-WSL2"
 
 
@@ -66,9 +71,10 @@ def test_wsl_asks_rundll32_first(desk: Desk) -> None:
     assert not desk.was_called("wslview")
 
 
-def test_nothing_for_powershell_to_expand_reaches_wslview(desk: Desk) -> None:
+@pytest.mark.parametrize("browser", ["", "wslview"])
+def test_nothing_for_powershell_to_expand_reaches_wslview(desk: Desk, browser: str) -> None:
     desk.install("wslview")
-    assert open_in_browser(ADDRESS, surroundings=desk.surroundings(kernel=WSL, BROWSER="wslview")).started
+    assert open_in_browser(ADDRESS, surroundings=desk.surroundings(kernel=WSL, BROWSER=browser)).started
     note = desk.note("wslview")
     assert note is not None
     assert note.argv[1:] == ["https://login.example.com/authorize?a=1&b=%24(calc)"]
@@ -98,3 +104,34 @@ def test_windows_is_asked_for_its_session(desk: Desk, script: str, expected: boo
 
 def test_without_powershell_the_session_is_unknown(desk: Desk) -> None:
     assert _process.in_windows_session_0({"PATH": str(desk.bin)}) is None
+
+
+@pytest.mark.parametrize(("session", "kind"), [("0", Verdict.NO_BROWSER), ("1", Verdict.BROWSER)])
+def test_on_wsl_reading_the_surroundings_asks_windows(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, session: str, kind: Verdict
+) -> None:
+    powershell = desk.bin / "powershell.exe"
+    powershell.write_text(f"#!/bin/sh\necho {session}\n")
+    powershell.chmod(0o755)
+    system = os.uname()
+    for name in ("SSH_CONNECTION", "SSH_TTY", "OIDCCLIENT_FLOW", "OIDCCLIENT_NO_BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(desk.bin))
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result((system[0], system[1], WSL, system[3], system[4])))
+    monkeypatch.setattr(environment, "CONTAINER_MARKERS", ())  # these tests may run in a container
+    assert detect(read_surroundings()).kind is kind
+
+
+def test_importing_and_detecting_starts_nothing_heavy() -> None:
+    code = (
+        "import sys; from oidcclient._shell.browser.environment import detect, read_surroundings;"
+        "from oidcclient._shell.browser import launch; detect(read_surroundings());"
+        "print(sorted({'subprocess', 'shutil', 'webbrowser', 'asyncio', 'urllib.request'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", "-c", f"import sys; sys.path.insert(0, {SOURCE!r}); {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
