@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from oidcclient._words.errors import LocalError, UsageError
 from oidcclient._words.ways import Loopback
+
 from .limits import Limits
 
 __all__ = ["listen"]
@@ -53,8 +54,8 @@ def listen(options: Loopback, limits: Limits, pause: Callable[[float], object]) 
     try:
         return "127.0.0.1", _first_port(("127.0.0.1",), options.ports, limits, pause)
     except LocalError as failure:
-        # RFC 8252 section 7.3: clients "attempt to bind to the loopback interface using both IPv4 and IPv6". A port that
-        # is merely taken is not tried again there: providers match the host exactly.
+        # RFC 8252 section 7.3: "attempt to bind to the loopback interface using both IPv4 and IPv6". A port that is
+        # merely taken is not tried again there: providers match the host exactly.
         if failure.rule != "address":
             raise
         return "::1", _first_port(("::1",), options.ports, limits, pause)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, assert_never
 
 from oidcclient._words.errors import printable
+
 from . import pages
 from .answers import FOUND, SEE_OTHER, empty_answer, page_answer, redirect_answer
 from .decision import Accept, AwaitResult, Empty, NoAnswer, NotOurs, ServeDone, ServeStart

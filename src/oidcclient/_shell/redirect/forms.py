@@ -8,8 +8,8 @@ __all__ = ["parse_form"]
 
 FIELDS = 100  # an authorization response has about ten
 
-# RFC 6749 appendix B: a `%` must begin an octet. Any other printable ASCII may stand for itself, for browsers leave more
-# characters bare than they should, which harms nobody.
+# RFC 6749 appendix B: a `%` must begin an octet. Any other printable ASCII may stand for itself, for browsers leave
+# more characters bare than they should, which harms nobody.
 _ENCODED = re.compile(rb"(?:[\x21-\x24\x26-\x7e]|%[0-9A-Fa-f]{2})*")
 _OCTET = re.compile(rb"%([0-9A-Fa-f]{2})")
 

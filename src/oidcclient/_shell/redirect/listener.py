@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oidcclient._words.errors import DiscoveryRefused, LocalError, LoginCancelled, UsageError
-from oidcclient._words.receiver import CallbackArrived, LoginOutcome, StartRequested
+from oidcclient._words.receiver import CallbackArrived, LoginOutcome, Receiver, StartRequested
 from oidcclient._words.ways import Loopback
+
 from .addresses import host_addresses, is_safe_to_open, origin
 from .binding import listen
 from .connection import Connection
@@ -190,6 +191,10 @@ class LoopbackReceiver:
             f"Your browser insisted on https, which this sign-in does not speak: try another browser{instead}, "
             "or paste the address of the page that did not load."
         )
+
+
+if TYPE_CHECKING:
+    _IMPLEMENTS: type[Receiver] = LoopbackReceiver  # for the type checker: the port is kept
 
 
 def _tls_context(certificate: str, key: str) -> ssl.SSLContext:

@@ -63,9 +63,11 @@ _TEMPLATE = """<!DOCTYPE html>
 <style>{style}</style>
 </head>
 <body>
-<main class="{kind}" role="{role}">
+<main class="{kind}">
+<div role="{role}">
 <h1><span aria-hidden="true">{sign}</span>{heading}</h1>
 {paragraphs}
+</div>
 </main>
 </body>
 </html>
@@ -93,13 +95,13 @@ def result_page(outcome: LoginOutcome, app_name: str) -> Page:
     app = _app(app_name)
     if outcome.ok:
         said = _shown(outcome.message) or f"You are signed in to {app}."
-        return _page(200, "ok", "You are signed in", (said, f"You can close this tab and go back to {app}."), app)
+        return _page(200, "ok", "Signed in", (f"{said} You can close this tab and go back to {app}.",), app)
     said = _shown(outcome.message) or "The sign-in was not completed."
     return _page(
         400,
         "bad",
-        "You are not signed in",
-        (said, f"Go back to {app} to see what to do. You can close this tab."),
+        "Not signed in",
+        (said, f"You can close this tab and go back to {app}, which says what to do."),
         app,
         detail=_shown(outcome.detail),
     )
@@ -116,8 +118,8 @@ def not_ours_page(app_name: str) -> Page:
     """Say that this response does not belong to the sign-in that is waited for."""
     app = _app(app_name)
     said = (
-        f"{app} is waiting for another sign-in, so nothing was done with this one.",
-        f"Close this tab. If you were signing in to {app}, use the newest tab or start again from {app}.",
+        f"It does not belong to the sign-in that {app} is waiting for, so nothing was done with it.",
+        f"Close this tab. To sign in to {app}, use its newest tab or start again from {app}.",
     )
     return _page(400, "bad", "This is not the sign-in we started", said, app)
 
@@ -136,14 +138,14 @@ def no_answer_page(app_name: str) -> Page:
 def start_failed_page(app_name: str) -> Page:
     """Say that the provider's sign-in page could not be reached."""
     app = _app(app_name)
-    said = (f"{app} could not open the sign-in page.", f"Go back to {app} to see why. You can close this tab.")
+    said = ("The provider's sign-in page could not be reached.", f"Go back to {app} to see why, and close this tab.")
     return _page(503, "bad", "The sign-in could not be started", said, app)
 
 
 def stopped_page(app_name: str) -> Page:
     """Say that the program stopped waiting."""
     app = _app(app_name)
-    said = (f"{app} stopped this sign-in before it was complete.", f"To sign in, start again from {app}.")
+    said = ("It was stopped before it was complete.", f"To sign in, start again from {app}.")
     return _page(503, "bad", "The sign-in was stopped", said, app)
 
 

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 
 from oidcclient._words.errors import CallbackRefused, LoginCancelled
 from oidcclient._words.receiver import CallbackArrived, LoginOutcome, StartRequested
+
 from .decision import Accept, Decision, Expected, NoAnswer, NotOurs, decide
 from .limits import Limits
 from .wire import Request
@@ -28,8 +29,8 @@ class WaitingRoom:
     """
     The state of one wait, shared by the flow's thread and one thread per connection.
 
-    The lock is held for a few lines at a time and never while anything waits. The flow's thread waits on a queue that is
-    written in C, and in short slices, so that Ctrl-C is noticed at once on Windows as well and leaves no lock behind.
+    The lock is held for a few lines at a time and never while anything waits. The flow's thread waits on a queue that
+    is written in C, and in short slices, so that Ctrl-C is noticed at once on Windows too and leaves no lock behind.
     """
 
     def __init__(self, expected: Expected, limits: Limits) -> None:
