@@ -1,0 +1,35 @@
+"""The documentation speaks of what is there."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from oidcclient._words import errors
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PYTHON = re.compile(r"^( *)```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_python_example_is_python(page: Path) -> None:
+    for indent, code in PYTHON.findall(page.read_text("utf-8")):
+        compile(re.sub(f"^{indent}", "", code, flags=re.MULTILINE), name_of(page), "exec")
+
+
+def test_the_errors_page_names_every_error() -> None:
+    classes = {name for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.OidcError)}
+    rows = re.findall(r"^\| \**`(\w+)`\** \|", (ROOT / "docs" / "errors.md").read_text("utf-8"), re.MULTILINE)
+    assert {row for row in rows if row[0].isupper()} == classes
+
+
+def test_every_page_of_the_documentation_is_in_the_menu() -> None:
+    menu = (ROOT / "mkdocs.yml").read_text("utf-8")
+    missing = [page for page in (ROOT / "docs").rglob("*.md") if page.relative_to(ROOT / "docs").as_posix() not in menu]
+    assert not missing
