@@ -3,7 +3,8 @@ How an add-on plugs in: a port with small optional powers.
 
 A hook is any object with a `name`. Whatever else it has of the methods below is used; nothing must be inherited, and
 nothing is registered globally. One hook object serves many sessions: all that belongs to one session is in the
-`HookContext` it is given, in `state` (stored with the session, plain JSON) and in `memory` (kept while the program runs).
+`HookContext` it is given: in `state` (stored with the session, plain JSON) and in `memory` (kept while the program
+runs).
 
 Discovery and JWKS requests are never offered to a hook.
 """
@@ -125,8 +126,8 @@ class Hook(Protocol):
     """
     The least a hook is.
 
-    `name` is the key of its state in the session record. A hook with a true attribute `binds` binds the session: one that
-    was made with it is never used without it.
+    `name` is the key of its state in the session record. A hook with a true attribute `binds` binds the session: one
+    that was made with it is never used without it.
     """
 
     @property

@@ -20,6 +20,7 @@ class HttpRequest:
         headers: Name and value pairs, in order.
         body: The whole body, in bytes.
         max_bytes: The largest answer body accepted, in bytes.
+        certificate: Paths of a PEM certificate chain and its key, for TLS client authentication.
     """
 
     method: str
@@ -27,6 +28,7 @@ class HttpRequest:
     headers: Pairs = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
     max_bytes: int = 1 << 20  # 1 MiB: the largest real metadata and key sets are a tenth of it
+    certificate: tuple[str, str] | None = field(default=None, repr=False)
 
     def with_header(self, name: str, value: str) -> HttpRequest:
         """Return the same request with one header set, in place of any of that name."""

@@ -8,8 +8,8 @@ from .errors import UsageError
 
 __all__ = ["ID_TOKEN_ALGORITHMS", "Policy"]
 
-# Asymmetric algorithms that joserfc verifies. HS* is not among them: OIDC Core 10.1 forbids MACs for public clients, and
-# a MAC key shared with the provider proves less for the others. RFC 9864 renames EdDSA to Ed25519; both are in use.
+# Asymmetric algorithms that joserfc verifies. HS* is not among them: OIDC Core 10.1 forbids MACs for public clients,
+# and a MAC key shared with the provider proves less for the others. RFC 9864 renames EdDSA to Ed25519; both are in use.
 ID_TOKEN_ALGORITHMS = (
     "RS256",
     "ES256",

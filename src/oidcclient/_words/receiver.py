@@ -1,4 +1,4 @@
-"""How an authorization response reaches a flow: the port that a listener, a pasted address or an app's own scheme implement."""
+"""How an authorization response reaches a flow: the port for a listener, a pasted address or an app's own scheme."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Receiver(Protocol):
     """
     Receive one authorization response. Methods may block; each is called from one thread at a time, except `cancel`.
 
-    A flow uses it so: `open`, then `wait` until a callback arrives (answering each `StartRequested` with `send_on`), then
+    A flow uses it so: `open`, then `wait` until a callback arrives (each `StartRequested` answered by `send_on`), then
     `finish` with what came of it, then `close`. `close` may come at any moment and is safe to call twice.
     """
 
@@ -78,7 +78,7 @@ class Receiver(Protocol):
         ...
 
     def send_on(self, event: StartRequested, address: str | None) -> None:
-        """Send the waiting browser to `address` at the provider; None tells it that the sign-in could not be started."""
+        """Send the waiting browser to `address` at the provider; None tells it that there will be no sign-in."""
         ...
 
     def finish(self, outcome: LoginOutcome) -> None:

@@ -10,6 +10,7 @@ from .errors import UsageError
 
 __all__ = ["Loopback"]
 
+_HIGHEST_PORT = 65_535
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
@@ -44,7 +45,7 @@ class Loopback:
         """Refuse what no listener could serve."""
         if self.host not in {None, "127.0.0.1", "::1", "localhost"}:
             raise UsageError("host must be 127.0.0.1, ::1 or localhost", rule="host", received=self.host)
-        if not self.ports or not all(isinstance(port, int) and 0 <= port <= 65535 for port in self.ports):
+        if not self.ports or not all(isinstance(port, int) and 0 <= port <= _HIGHEST_PORT for port in self.ports):
             raise UsageError("ports must be numbers from 0 to 65535", rule="ports", received=self.ports)
         if self.path is not None and not _PATH.fullmatch(self.path):
             raise UsageError("path must start with / and hold no query", rule="path", received=self.path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.values import ProviderMetadata, TokenResponse
+
 from ._addresses import check_endpoint, check_issuer, is_loopback, origin, redirect_target
 from ._authorization import (
     AuthorizationRequest,

@@ -73,8 +73,8 @@ def check_endpoint(name: str, address: object, *, issuer: str, policy: Policy) -
     """
     Return an endpoint of the provider, or refuse it: all must be https (RFC 8414 section 2, OIDC Discovery 3).
 
-    The one exception is an issuer that is itself http on loopback, allowed by `policy.allow_http_loopback`: its endpoints
-    may be there too.
+    The one exception is an issuer that is itself http on loopback, allowed by `policy.allow_http_loopback`: its
+    endpoints may be there too.
 
     Raises:
         DiscoveryRefused: The address is not one that may be used.

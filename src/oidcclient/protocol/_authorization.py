@@ -1,4 +1,4 @@
-"""The authorization request: PKCE always, state, nonce, and what the caller asks for (OIDC Core 3.1.2.1, RFC 7636, RFC 9126)."""
+"""The authorization request: PKCE, state, nonce, what the caller asks for (OIDC Core 3.1.2.1, RFC 7636, RFC 9126)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from oidcclient._words.errors import ResponseRefused, UsageError
 from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.policy import Policy
 from oidcclient._words.values import Json, ProviderMetadata
+
 from ._parsing import finite, form_body, json_object, parse_error, text_member
 
 __all__ = [
@@ -68,7 +69,7 @@ class AuthorizationRequest:
         max_age: The longest time since the person last signed in, in seconds.
         acr_values: The authentication contexts wished for, best first, space-separated.
         resources: Resource indicators (RFC 8707).
-        claims: The `claims` request parameter (OIDC Core 5.5). An essential `acr` in it is then demanded of the ID Token.
+        claims: The `claims` request parameter (OIDC Core 5.5). An essential `acr` in it is demanded of the ID Token.
         ui_locales: The person's languages, best first, space-separated.
         id_token_hint: An ID Token of the person expected, for `prompt=none`. Secret.
         extra: Further parameters; none may replace a security parameter.
@@ -236,7 +237,7 @@ def authorization_parameters(
 
 
 def authorization_address(metadata: ProviderMetadata, parameters: list[tuple[str, str]]) -> str:
-    """Return the address for the browser (RFC 6749 section 4.1.1); a query of the endpoint's own is kept (section 3.1)."""
+    """Return the address for the browser (RFC 6749 section 4.1.1); the endpoint's own query is kept (section 3.1)."""
     endpoint = metadata.authorization_endpoint or ""
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(parameters, quote_via=quote)}"
 
@@ -301,5 +302,5 @@ def parse_par_response(response: HttpResponse) -> PushedRequest:
 
 
 def pushed_address(metadata: ProviderMetadata, *, client_id: str, pushed: PushedRequest) -> str:
-    """Return the address for the browser: `client_id` and `request_uri`, nothing more (RFC 9126 section 4, FAPI 2.0)."""
+    """Return the address for the browser: `client_id` and `request_uri` alone (RFC 9126 section 4, FAPI 2.0)."""
     return authorization_address(metadata, [("client_id", client_id), ("request_uri", pushed.request_uri)])

@@ -6,6 +6,7 @@ import hmac
 
 from oidcclient._words.errors import CallbackRefused, LoginDenied, LoginRequired, OAuthError, OidcError
 from oidcclient._words.values import ProviderMetadata
+
 from ._authorization import Transaction
 
 __all__ = ["check_state", "parse_callback", "same_secret"]
@@ -123,7 +124,7 @@ def check_iss(received: str | None, issuer: str, *, required: bool) -> None:
             section="RFC 9207 section 2.4",
             expected=issuer,
             received=received,
-            hint="Nothing was sent to that issuer. If you did not expect this, somebody may be mixing up two providers.",
+            hint="Nothing was sent there. If you did not expect this, somebody may be mixing up two providers.",
         )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote_plus
 
 from oidcclient._words.errors import UsageError
 from oidcclient._words.http import HttpRequest
+
 from ._parsing import form_body
 
 __all__ = ["ClientAuth", "ClientSecretBasic", "ClientSecretJwt", "ClientSecretPost", "PrivateKeyJwt", "PublicClient"]
@@ -45,7 +46,7 @@ def _with_form(request: HttpRequest, **more: str) -> HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class PublicClient:
-    """A client without a secret, as every app on a user's machine is: sends `client_id` alone (RFC 6749 section 3.2.1)."""
+    """A client without a secret, as apps on users' machines are: sends `client_id` alone (RFC 6749 section 3.2.1)."""
 
     def authenticate(
         self, request: HttpRequest, *, client_id: str, issuer: str, token_endpoint: str, now: float

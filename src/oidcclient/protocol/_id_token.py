@@ -10,6 +10,7 @@ from types import MappingProxyType
 from oidcclient._words.errors import IDTokenRefused
 from oidcclient._words.policy import Policy
 from oidcclient._words.values import Json, ProviderMetadata
+
 from ._callback import same_secret
 from ._jws import SignedJwt, parse_jwt, verify_jwt
 from ._keys import KeySet
@@ -143,7 +144,7 @@ def check_aud(claims: Mapping[str, Json], expected: Expected) -> None:
 
 
 def check_azp(claims: Mapping[str, Json], expected: Expected) -> None:
-    """Steps 4 and 5: `azp` is our `client_id` where it is present, and it is present where there are several audiences."""
+    """Steps 4 and 5: `azp` is our `client_id` where it is present; with several audiences it must be."""
     authorized = claims.get("azp")
     several = isinstance(claims.get("aud"), list) and len(claims["aud"]) > 1
     if authorized != expected.client_id and (several or authorized is not None):

@@ -8,6 +8,7 @@ from typing import Any
 
 from oidcclient._words.errors import OidcError
 from oidcclient._words.values import Json
+
 from ._keys import KeySet, keys_for, no_key
 from ._parsing import b64url_decode, json_object
 

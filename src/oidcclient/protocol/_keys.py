@@ -9,6 +9,7 @@ from typing import Any
 from oidcclient._words.errors import DiscoveryRefused, OidcError
 from oidcclient._words.http import HttpResponse
 from oidcclient._words.values import Json
+
 from ._parsing import b64url_decode, json_object, parse_error
 
 __all__ = ["KeySet", "key_set_from", "keys_for", "parse_key_set"]

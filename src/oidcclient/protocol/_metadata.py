@@ -10,6 +10,7 @@ from oidcclient._words.errors import DiscoveryRefused
 from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.policy import Policy
 from oidcclient._words.values import Json, ProviderMetadata
+
 from ._addresses import check_endpoint, check_issuer
 from ._parsing import JSON_TYPES, json_object, parse_error
 
@@ -47,8 +48,8 @@ def metadata_addresses(issuer: str) -> tuple[str, ...]:
     """
     Return where an issuer's metadata may be, in the order to try.
 
-    OIDC Discovery 4 appends the well-known path to the issuer; RFC 8414 section 3.1 inserts it between host and path. One
-    trailing `/` of the issuer is dropped first (both). Without a path two of the three are the same.
+    OIDC Discovery 4 appends the well-known path to the issuer; RFC 8414 section 3.1 inserts it between host and path.
+    One trailing `/` of the issuer is dropped first (both). Without a path two of the three are the same.
     """
     base = issuer.removesuffix("/")
     parts = urlsplit(base)

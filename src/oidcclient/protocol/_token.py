@@ -9,6 +9,7 @@ from oidcclient._words.errors import ResponseRefused
 from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.policy import Policy
 from oidcclient._words.values import Json, ProviderMetadata, TokenResponse
+
 from ._authorization import Transaction, form_request
 from ._parsing import finite, json_object, parse_error, text_member
 

@@ -9,6 +9,7 @@ from oidcclient._words.errors import ResponseRefused, UsageError
 from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.policy import Policy
 from oidcclient._words.values import AccessToken, Json, ProviderMetadata
+
 from ._callback import same_secret
 from ._jws import SignedJwt, parse_jwt, verify_jwt
 from ._keys import KeySet

@@ -1,0 +1,159 @@
+"""One HTTP exchange through the hooks: each may change it, look at the answer, and try again once per reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from oidcclient._words.effects import Flow, send
+from oidcclient._words.errors import UsageError
+from oidcclient._words.http import HttpRequest, HttpResponse
+from oidcclient._words.values import TokenResponse
+from oidcclient.hooks import (
+    AcceptsTokens,
+    AddsParameters,
+    Exchange,
+    ExchangeKind,
+    Hook,
+    HookContext,
+    Prepares,
+    Proceed,
+    SuppliesTransport,
+    TransportMaterial,
+    WrapsExchanges,
+)
+
+__all__ = ["BoundHook", "BoundHooks", "bind_hooks"]
+
+Authenticate = Callable[[HttpRequest], HttpRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundHook:
+    """A hook with what belongs to one session of it."""
+
+    hook: Hook
+    context: HookContext
+
+
+class _Guarded:
+    """The `proceed` a hook is given: it counts, so that no hook can loop."""
+
+    def __init__(self, name: str, send_on: Callable[[HttpRequest], Flow[HttpResponse]]) -> None:
+        self._name = name
+        self._send_on = send_on
+        self._reasons: set[str] | None = None
+
+    def __call__(self, request: HttpRequest, *, reason: str | None = None) -> Flow[HttpResponse]:
+        if self._reasons is None:
+            self._reasons = set()
+        elif reason is None or reason in self._reasons:
+            raise UsageError(f"the hook {self._name} sent a request again without a new reason", rule="retry")
+        if reason is not None:
+            self._reasons.add(reason)
+        return (yield from self._send_on(request))
+
+
+@dataclass(frozen=True, slots=True)
+class BoundHooks:
+    """The hooks of one session, in order; the first is the outermost."""
+
+    hooks: tuple[BoundHook, ...] = ()
+
+    def prepare(self) -> Flow[None]:
+        """Let each hook refuse what cannot work."""
+        for bound in self.hooks:
+            if isinstance(bound.hook, Prepares):
+                yield from bound.hook.prepare(bound.context)
+
+    def parameters(self) -> Flow[Mapping[str, str]]:
+        """
+        Collect the authorization request parameters of all hooks.
+
+        Raises:
+            UsageError: Two hooks give the same one.
+        """
+        added: dict[str, str] = {}
+        for bound in self.hooks:
+            if isinstance(bound.hook, AddsParameters):
+                more = yield from bound.hook.authorization_parameters(bound.context)
+                if added.keys() & more.keys():
+                    raise UsageError(f"two hooks add {', '.join(sorted(added.keys() & more.keys()))}", rule="hook")
+                added.update(more)
+        return added
+
+    def accept_token(self, kind: ExchangeKind, response: TokenResponse) -> bool:
+        """Let each hook refuse a token response; return whether one of them knows its type."""
+        known = [
+            bound.hook.accept_token(bound.context, kind, response)
+            for bound in self.hooks
+            if isinstance(bound.hook, AcceptsTokens)
+        ]
+        return any(known)
+
+    def transport(self) -> TransportMaterial:
+        """
+        Merge the TLS material of all hooks.
+
+        Raises:
+            UsageError: Two hooks bring a certificate.
+        """
+        material = [
+            bound.hook.transport(bound.context) for bound in self.hooks if isinstance(bound.hook, SuppliesTransport)
+        ]
+        certificates = [one.certificate for one in material if one.certificate]
+        if len(certificates) > 1:
+            raise UsageError("two hooks bring a TLS client certificate", rule="hook")
+        aliases = {name: address for one in material for name, address in one.endpoint_aliases.items()}
+        return TransportMaterial(certificates[0] if certificates else None, aliases)
+
+    def exchange(
+        self,
+        kind: ExchangeKind,
+        request: HttpRequest,
+        *,
+        authenticate: Authenticate | None = None,
+        access_token: str | None = None,
+        token_type: str | None = None,
+    ) -> Flow[HttpResponse]:
+        """
+        Send a request through all hooks and return the answer.
+
+        Args:
+            kind: What it is for.
+            request: The request, without client authentication.
+            authenticate: Adds client authentication; called anew for each time the request goes out.
+            access_token: The token it carries.
+            token_type: That token's type.
+        """
+        certificate = self.transport().certificate
+
+        def transmit(outgoing: HttpRequest) -> Flow[HttpResponse]:
+            ready = authenticate(outgoing) if authenticate else outgoing
+            return (yield from send(replace(ready, certificate=certificate) if certificate else ready))
+
+        send_on: Callable[[HttpRequest], Flow[HttpResponse]] = transmit
+        for bound in reversed(self.hooks):
+            if isinstance(bound.hook, WrapsExchanges):
+                send_on = _wrapped(
+                    bound.hook, bound.context, Exchange(kind, request, access_token, token_type), send_on
+                )
+        return (yield from send_on(request))
+
+
+def _wrapped(
+    hook: WrapsExchanges,
+    context: HookContext,
+    exchange: Exchange,
+    send_on: Callable[[HttpRequest], Flow[HttpResponse]],
+) -> Callable[[HttpRequest], Flow[HttpResponse]]:
+    def through(request: HttpRequest) -> Flow[HttpResponse]:
+        proceed: Proceed = _Guarded(getattr(hook, "name", type(hook).__name__), send_on)
+        return (yield from hook.exchange(context, replace(exchange, request=request), proceed))
+
+    return through
+
+
+def bind_hooks(hooks: Iterable[Hook], context: Callable[[Hook], HookContext]) -> BoundHooks:
+    """Give each hook the context of one session."""
+    return BoundHooks(tuple(BoundHook(hook, context(hook)) for hook in hooks))

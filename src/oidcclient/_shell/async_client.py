@@ -1,0 +1,280 @@
+"""The client for async programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from oidcclient._words.errors import LoginRequired
+from oidcclient._words.events import EventHandler
+from oidcclient._words.options import Http
+from oidcclient._words.policy import Policy
+from oidcclient._words.record import SessionRecord, Store
+from oidcclient._words.values import Json, User
+from oidcclient._words.ways import Loopback
+from oidcclient.hooks import Hook
+from oidcclient.protocol import ClientAuth
+
+from .core import ClientCore, Pending
+from .drivers import drive_async
+from .http import AsyncWire
+from .session import AsyncSession
+
+__all__ = ["AsyncClient", "AsyncPendingLogin"]
+
+LOGIN_TIMEOUT = 300.0  # seconds; long enough for a password manager and a second factor
+
+
+class AsyncPendingLogin:
+    """A sign-in that waits for a person. Made by `start_login()`; call `wait()` soon, it answers the browser."""
+
+    def __init__(self, core: ClientCore, pending: Pending, wire: AsyncWire) -> None:
+        self._core = core
+        self._pending = pending
+        self._wire = wire
+
+    def __repr__(self) -> str:
+        return f"AsyncPendingLogin(issuer={self._core.issuer!r})"
+
+    @property
+    def url(self) -> str:
+        """The address to open in a browser; good once."""
+        return self._pending.started.address
+
+    async def wait(self) -> AsyncSession:
+        """
+        Wait until the person has signed in.
+
+        Raises:
+            LoginTimedOut: Nobody finished in time.
+            LoginCancelled: `cancel` was called.
+            OidcError: The sign-in failed.
+        """
+        record = await drive_async(self._core.finish(self._pending), self._wire)
+        return AsyncSession(self._core, record, self._wire)
+
+    def cancel(self) -> None:
+        """Stop the sign-in; `wait` then raises LoginCancelled. May be called from any thread."""
+        self._pending.plan.receiver.cancel()
+
+    def __del__(self) -> None:
+        """Stop listening when nobody can wait any more."""
+        self._pending.plan.receiver.close()
+
+
+class AsyncClient:
+    """
+    Sign a person in at one issuer and keep the session.
+
+    Constructing touches neither network, disk nor keyring. For asyncio and trio.
+
+    Args:
+        issuer: The issuer identifier, to the letter.
+        client_id: The client's identifier at that issuer.
+        scopes: The scopes to ask for; `openid` must be among them.
+        client_auth: How the client authenticates; a public client by default.
+        hooks: Add-ons, the outermost first.
+        store: Where sessions are kept.
+        policy: Limits, skews and named exceptions.
+        profile: The name under which the session is stored.
+        metadata: The provider's metadata, for providers without discovery.
+        http: How the network is reached.
+        on_event: Called with each event; must return soon and must not raise.
+
+    Raises:
+        UsageError: An argument does not fit.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        client_id: str,
+        *,
+        scopes: Sequence[str] = ("openid",),
+        client_auth: ClientAuth | None = None,
+        hooks: Sequence[Hook] = (),
+        store: Store | None = None,
+        policy: Policy | None = None,
+        profile: str = "default",
+        metadata: Mapping[str, Json] | None = None,
+        http: Http | None = None,
+        on_event: EventHandler | None = None,
+    ) -> None:
+        self._core = ClientCore(
+            issuer,
+            client_id,
+            scopes=scopes,
+            client_auth=client_auth,
+            hooks=hooks,
+            store=store,
+            policy=policy,
+            profile=profile,
+            metadata=metadata,
+            http=http,
+            on_event=on_event,
+        )
+        self._wire = AsyncWire(self._core.http, self._core.policy.http_timeout)
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({self._core!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close connections. The client can be used again; sessions are not touched."""
+        await self._wire.close()
+
+    def _session(self, record: SessionRecord) -> AsyncSession:
+        return AsyncSession(self._core, record, self._wire)
+
+    async def session(self, account: str | None = None) -> AsyncSession:
+        """
+        Return the stored session. Works offline; never opens anything.
+
+        Args:
+            account: The `sub` to use; the last one used by default.
+
+        Raises:
+            LoginRequired: Nobody is signed in.
+        """
+        return self._session(await drive_async(self._core.session(account), self._wire))
+
+    async def accounts(self) -> tuple[User, ...]:
+        """Return who is signed in, the last one used first."""
+        return await drive_async(self._core.accounts(), self._wire)
+
+    async def login(
+        self,
+        *,
+        via: Loopback | None = None,
+        open_browser: Callable[[str], object] | None = None,
+        timeout: float = LOGIN_TIMEOUT,  # noqa: ASYNC109 - the twin of Client's, and the person's time, not the call's
+        login_hint: str | None = None,
+        prompt: str | None = None,
+        max_age: int | None = None,
+        acr_values: str | Sequence[str] | None = None,
+        resource: str | Sequence[str] | None = None,
+        claims: Mapping[str, Json] | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> AsyncSession:
+        """
+        Sign a person in with the system browser.
+
+        Args:
+            via: How the browser's answer comes back; `Loopback()` by default.
+            open_browser: Takes the address to open, in place of the system browser.
+            timeout: How long the person may take, in seconds.
+            login_hint: Who is expected to sign in.
+            prompt: none, login, consent or select_account (OIDC Core 3.1.2.1).
+            max_age: The longest time since the person last signed in, in seconds.
+            acr_values: The authentication contexts wished for, best first.
+            resource: Resource indicators of the APIs the token is for (RFC 8707).
+            claims: The `claims` request parameter (OIDC Core 5.5).
+            extra: Further authorization request parameters; security parameters cannot be set.
+
+        Raises:
+            LoginDenied: The person or the provider said no.
+            LoginTimedOut: Nobody finished in time.
+            LoginCancelled: The sign-in was stopped.
+            BrowserUnavailable: There is no browser and nobody to show an address to.
+            RemoteError: The provider broke a rule; nothing was stored.
+            TransportError: The provider cannot be reached.
+            UsageError: An argument does not fit.
+        """
+        options = self._core.options(
+            via=via,
+            open_browser=open_browser,
+            timeout=timeout,
+            login_hint=login_hint,
+            prompt=prompt,
+            max_age=max_age,
+            acr_values=acr_values,
+            resource=resource,
+            claims=claims,
+            extra=extra,
+        )
+        return self._session(await drive_async(self._core.login(options), self._wire))
+
+    async def start_login(
+        self,
+        *,
+        via: Loopback | None = None,
+        timeout: float = LOGIN_TIMEOUT,  # noqa: ASYNC109 - the twin of Client's, and the person's time, not the call's
+        login_hint: str | None = None,
+        prompt: str | None = None,
+        max_age: int | None = None,
+        acr_values: str | Sequence[str] | None = None,
+        resource: str | Sequence[str] | None = None,
+        claims: Mapping[str, Json] | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> AsyncPendingLogin:
+        """
+        Start a sign-in and return its address, for programs with a window of their own. Opens nothing itself.
+
+        The arguments are those of `login`.
+
+        Raises:
+            RemoteError: The provider broke a rule.
+            TransportError: The provider cannot be reached.
+            UsageError: An argument does not fit.
+        """
+        options = self._core.options(
+            via=via,
+            open_browser=None,
+            timeout=timeout,
+            login_hint=login_hint,
+            prompt=prompt,
+            max_age=max_age,
+            acr_values=acr_values,
+            resource=resource,
+            claims=claims,
+            extra=extra,
+        )
+        pending = await drive_async(self._core.start(options, opens=False), self._wire)
+        return AsyncPendingLogin(self._core, pending, self._wire)
+
+    async def session_or_login(
+        self,
+        account: str | None = None,
+        *,
+        via: Loopback | None = None,
+        open_browser: Callable[[str], object] | None = None,
+        timeout: float = LOGIN_TIMEOUT,  # noqa: ASYNC109 - the twin of Client's, and the person's time, not the call's
+        login_hint: str | None = None,
+        prompt: str | None = None,
+        max_age: int | None = None,
+        acr_values: str | Sequence[str] | None = None,
+        resource: str | Sequence[str] | None = None,
+        claims: Mapping[str, Json] | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> AsyncSession:
+        """
+        Return the stored session if its token can be used now; otherwise sign the person in.
+
+        The arguments are those of `session` and `login`.
+
+        Raises:
+            OidcError: As `login`.
+        """
+        try:
+            return self._session(await drive_async(self._core.usable_session(account), self._wire))
+        except LoginRequired:
+            return await self.login(
+                via=via,
+                open_browser=open_browser,
+                timeout=timeout,
+                login_hint=login_hint,
+                prompt=prompt,
+                max_age=max_age,
+                acr_values=acr_values,
+                resource=resource,
+                claims=claims,
+                extra=extra,
+            )

@@ -1,0 +1,215 @@
+"""The one border to httpx: our requests in, our answers out, its exceptions translated."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from oidcclient._words.errors import ResponseRefused, TransportError
+from oidcclient._words.http import HttpRequest, HttpResponse
+from oidcclient._words.options import Http
+from oidcclient.protocol import is_loopback
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["AsyncWire", "Wire"]
+
+Certificate = tuple[str, str] | None
+_LONGEST_CONNECT = 10.0  # seconds
+
+
+def _settings(options: Http, certificate: Certificate, timeout: float, *, loopback: bool) -> dict[str, Any]:
+    from http.cookiejar import CookieJar, DefaultCookiePolicy  # noqa: PLC0415 - loaded by httpx anyway
+
+    import httpx  # noqa: PLC0415 - some 100 ms, paid at the first request
+
+    settings: dict[str, Any] = {
+        "follow_redirects": False,
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is ever kept
+        "timeout": httpx.Timeout(timeout, connect=min(timeout, _LONGEST_CONNECT)),
+        "headers": {"User-Agent": "oidcclient"},
+        "trust_env": options.trust_env and not loopback,
+    }
+    if options.transport is not None:
+        return {**settings, "transport": options.transport, "trust_env": False}
+    if not loopback or certificate or options.verify is not True:
+        settings["verify"] = options.verify if options.verify is not True else _context()
+    if certificate:
+        settings["cert"] = certificate
+    if options.proxy and not loopback:
+        settings["proxy"] = options.proxy
+    return settings
+
+
+def _context() -> Any:
+    import httpx  # noqa: PLC0415 - as above
+
+    return httpx.create_ssl_context()
+
+
+def _where(request: HttpRequest) -> str:
+    """Name a request for people: method, host and path, never the query."""
+    parts = urlsplit(request.url)
+    return f"{request.method} {parts.scheme}://{parts.netloc}{parts.path}"
+
+
+class _Collector:
+    """Gather a body within its size and time."""
+
+    def __init__(self, request: HttpRequest, timeout: float) -> None:
+        self._request = request
+        self._deadline = time.monotonic() + timeout
+        self._timeout = timeout
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def add(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > self._request.max_bytes:
+            raise ResponseRefused(
+                f"the answer to {_where(self._request)} is too large",
+                rule="size",
+                expected=f"at most {self._request.max_bytes} bytes",
+                hint="If the provider's answers really are that large, raise Policy(max_response_bytes=...).",
+            )
+        if time.monotonic() > self._deadline:
+            raise TransportError(f"{_where(self._request)} took longer than {self._timeout:.0f} seconds")
+        self._chunks.append(chunk)
+
+    def response(self, answer: httpx.Response) -> HttpResponse:
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw)
+        return HttpResponse(answer.status_code, headers, b"".join(self._chunks))
+
+
+@contextmanager
+def _translated(request: HttpRequest) -> Iterator[None]:
+    """Turn httpx's exceptions into ours. Not chained: httpx keeps the request, with its headers, in them."""
+    import httpx  # noqa: PLC0415 - loaded already
+
+    fault: TransportError
+    try:
+        yield
+    except httpx.TimeoutException:
+        fault = TransportError(f"{_where(request)} timed out")
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        reason = str(error).split("\n")[0]
+        hint = None
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            hint = "The server's certificate is not trusted here: for a private authority pass http=Http(verify=...)."
+        fault = TransportError(f"{_where(request)} failed: {reason}", hint=hint)
+    else:
+        return
+    raise fault from None
+
+
+class Wire:
+    """
+    Perform requests for sync programs. Thread-safe; connections are shared and made at the first request.
+
+    Args:
+        options: How the network is reached.
+        timeout: The longest one request may take, in seconds.
+    """
+
+    def __init__(self, options: Http, timeout: float) -> None:
+        self._options = options
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[bool, Certificate], httpx.Client] = {}
+
+    def _client(self, request: HttpRequest) -> httpx.Client:
+        import httpx  # noqa: PLC0415 - as above
+
+        loopback = is_loopback(urlsplit(request.url).hostname)
+        key = (loopback, request.certificate)
+        with self._lock:
+            if key not in self._clients:
+                settings = _settings(self._options, request.certificate, self._timeout, loopback=loopback)
+                self._clients[key] = httpx.Client(**settings)
+            return self._clients[key]
+
+    def perform(self, request: HttpRequest) -> HttpResponse:
+        """
+        Send one request and return the answer, its body limited in size and time.
+
+        Raises:
+            ResponseRefused: The body is too large.
+            TransportError: No answer came.
+        """
+        client = self._client(request)
+        collector = _Collector(request, self._timeout)
+        with (
+            _translated(request),
+            client.stream(
+                request.method, request.url, headers=list(request.headers), content=request.body or None
+            ) as answer,
+        ):
+            for chunk in answer.iter_bytes():
+                collector.add(chunk)
+            return collector.response(answer)
+
+    def close(self) -> None:
+        """Close all connections; the next request makes new ones."""
+        with self._lock:
+            clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            client.close()
+
+
+class AsyncWire:
+    """
+    Perform requests for async programs, on asyncio or trio. Connections belong to the event loop that made them.
+
+    Args:
+        options: How the network is reached.
+        timeout: The longest one request may take, in seconds.
+    """
+
+    def __init__(self, options: Http, timeout: float) -> None:
+        self._options = options
+        self._timeout = timeout
+        self._loop: object = None
+        self._clients: dict[tuple[bool, Certificate], httpx.AsyncClient] = {}
+
+    def _client(self, request: HttpRequest) -> httpx.AsyncClient:
+        import httpx  # noqa: PLC0415 - as above
+        from anyio.lowlevel import current_token  # noqa: PLC0415 - loaded by httpx anyway
+
+        loop = current_token()
+        if loop != self._loop:  # a second asyncio.run(): the first one's connections died with its loop
+            self._loop, self._clients = loop, {}
+        loopback = is_loopback(urlsplit(request.url).hostname)
+        key = (loopback, request.certificate)
+        if key not in self._clients:
+            settings = _settings(self._options, request.certificate, self._timeout, loopback=loopback)
+            self._clients[key] = httpx.AsyncClient(**settings)
+        return self._clients[key]
+
+    async def perform(self, request: HttpRequest) -> HttpResponse:
+        """
+        Send one request and return the answer, its body limited in size and time.
+
+        Raises:
+            ResponseRefused: The body is too large.
+            TransportError: No answer came.
+        """
+        client = self._client(request)
+        collector = _Collector(request, self._timeout)
+        with _translated(request):
+            async with client.stream(
+                request.method, request.url, headers=list(request.headers), content=request.body or None
+            ) as answer:
+                async for chunk in answer.aiter_bytes():
+                    collector.add(chunk)
+                return collector.response(answer)
+
+    async def close(self) -> None:
+        """Close all connections; the next request makes new ones."""
+        clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            await client.aclose()

@@ -1,0 +1,118 @@
+"""Getting the sign-in address to a browser, or to the person."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from oidcclient._words.errors import BrowserUnavailable, printable
+from oidcclient._words.events import BrowserOpened, EventHandler
+from oidcclient._words.receiver import Receiver
+
+from .browser.environment import Surroundings, Verdict, detect, read_surroundings
+from .browser.launch import open_in_browser
+
+__all__ = ["GivenBrowser", "Opener", "ShownAddress", "SystemBrowser", "choose_opener"]
+
+
+class Opener:
+    """Nobody opens anything: the program has the address (`start_login`)."""
+
+    own_start = True
+
+    def open(self, address: str, issuer: str) -> None:
+        """Take the address."""
+
+    def show_again(self, address: str) -> None:
+        """Take a new address: the one shown has expired."""
+
+    def failure(self) -> BaseException | None:
+        """Return what the program's own browser call raised."""
+        return None
+
+
+class GivenBrowser(Opener):
+    """The program's own way to open an address; it may block, so it gets a thread of its own."""
+
+    def __init__(self, open_browser: Callable[[str], object], receiver: Receiver) -> None:
+        self._open_browser = open_browser
+        self._receiver = receiver
+        self._error: BaseException | None = None
+
+    def open(self, address: str, issuer: str) -> None:
+        """Call the program's function in the background; if it raises, the wait ends with that error."""
+        del issuer
+        threading.Thread(target=self._call, args=(address,), daemon=True, name="oidcclient-browser").start()
+
+    def _call(self, address: str) -> None:
+        try:
+            self._open_browser(address)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller of login(), whatever it is
+            self._error = error
+            self._receiver.cancel()
+
+    def failure(self) -> BaseException | None:
+        """Return what the program's function raised."""
+        return self._error
+
+
+class SystemBrowser(Opener):
+    """The system browser, and the address on stderr in case it does not appear."""
+
+    def __init__(self, surroundings: Surroundings, emit: EventHandler) -> None:
+        self._surroundings = surroundings
+        self._emit = emit
+
+    def open(self, address: str, issuer: str) -> None:
+        """Start the browser. What it says of its success is not trusted: the address is shown whatever it says."""
+        host = urlsplit(issuer).hostname
+        say(f"Opening your browser to sign in to {host}.", f"If nothing opens, visit:  {address}")
+        report = open_in_browser(address, surroundings=self._surroundings)
+        tried = ", ".join(attempt.program for attempt in report.attempts)
+        self._emit(BrowserOpened(report.started, tried))
+        if not report.started:
+            say("No browser could be started here: open the address above yourself.")
+
+
+class ShownAddress(Opener):
+    """No browser here can reach the person: the provider's own address is shown, to open elsewhere."""
+
+    own_start = False
+
+    def open(self, address: str, issuer: str) -> None:
+        """Show the address."""
+        say(f"To sign in to {urlsplit(issuer).hostname}, visit:", f"  {address}")
+
+    def show_again(self, address: str) -> None:
+        """Show the new address."""
+        say("If you have not opened the address above yet, it has expired. Visit this one:", f"  {address}")
+
+
+def say(*lines: str) -> None:
+    """Talk to the person on stderr; stdout belongs to the program's results."""
+    if sys.stderr is not None:  # a windowed program on Windows has none
+        print(*(printable(line, 10_000) for line in lines), sep="\n", file=sys.stderr, flush=True)  # noqa: T201 - the one place a person is talked to
+
+
+def choose_opener(open_browser: Callable[[str], object] | None, receiver: Receiver, emit: EventHandler) -> Opener:
+    """
+    Choose how the address gets to the person.
+
+    Raises:
+        BrowserUnavailable: There is neither a browser nor anybody to show an address to.
+    """
+    if open_browser is not None:
+        return GivenBrowser(open_browser, receiver)
+    surroundings = read_surroundings()
+    detection = detect(surroundings)
+    if detection.kind is Verdict.FAIL:
+        raise BrowserUnavailable(
+            f"nobody can sign in here: {detection.reasons[-1]}",
+            rule="environment",
+            hint="Sign in once from a terminal or a desktop, or pass open_browser=.",
+        )
+    if detection.kind is Verdict.NO_BROWSER:
+        return ShownAddress()
+    return SystemBrowser(surroundings, emit)
