@@ -1,0 +1,118 @@
+"""The two web applications: the provider and the protected API."""
+
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from . import api
+from .answers import Answer, json_answer
+from .core import Core
+from .endpoints import authorize, documents, end_session, home, interaction, par, tokens, userinfo
+from .exchange import Exchange, TooLarge, read_exchange
+from .misbehaviours import bend_answer
+from .pages.render import error_page
+
+Handler = Callable[[Core, Exchange], Answer]
+
+# Path, methods, the name the controls use, what it does.
+ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
+    ("/", "GET", "home", home.home),
+    ("/style.css", "GET", "style", home.style),
+    (documents.OIDC_PATH, "GET", "metadata", documents.metadata),
+    (documents.OAUTH_PATH, "GET", "metadata", documents.metadata),
+    ("/jwks", "GET", "jwks", documents.jwks),
+    ("/par", "POST", "par", par.push),
+    ("/authorize", "GET POST", "authorize", authorize.authorize),
+    ("/sign-in/{id}", "GET POST", "sign_in", interaction.sign_in_page),
+    ("/consent/{id}", "GET POST", "consent", interaction.consent_page),
+    ("/token", "POST", "token", tokens.token),
+    ("/revoke", "POST", "revoke", tokens.revoke),
+    ("/userinfo", "GET POST", "userinfo", userinfo.userinfo),
+    ("/end-session", "GET POST", "end_session", end_session.end_session),
+)
+
+# Some misbehaviours are about what lies inside an endpoint's answer.
+PLACES: dict[str, tuple[str, ...]] = {"token": ("token", "id_token")}
+
+
+def provider_app(core: Core) -> Starlette:
+    """Build the provider."""
+    routes = [
+        Route(path, _endpoint(core, name, handler), methods=methods.split()) for path, methods, name, handler in ROUTES
+    ]
+    return Starlette(routes=routes, exception_handlers=_refusals(core, _no_page))
+
+
+def api_app(core: Core) -> Starlette:
+    """Build the protected API."""
+    routes = [
+        Route(path, _endpoint(core, "api", api.protect(scope, reply)), methods=[method])
+        for path, method, scope, reply in api.ROUTES
+    ]
+    routes.append(Route(api.METADATA_PATH, _endpoint(core, "api", api.metadata), methods=["GET"]))
+    return Starlette(routes=routes, exception_handlers=_refusals(core, _nothing_here))
+
+
+def _refusals(core: Core, handler: Handler) -> dict[int | type[Exception], Callable[..., Awaitable[Response]]]:
+    run = _endpoint(core, "unknown", handler)
+
+    async def refuse(request: Request, _error: Exception) -> Response:
+        return await run(request)
+
+    return {404: refuse, 405: refuse, TooLarge: _too_large}
+
+
+async def _too_large(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=413, headers={"Connection": "close"})
+
+
+def _no_page(core: Core, exchange: Exchange) -> Answer:
+    known = {path for path, *_ in ROUTES}
+    if exchange.path in known:
+        return error_page(405, "Not like this", f"{exchange.path} does not take {exchange.method} requests.")
+    del core
+    return error_page(404, "There is nothing here", f"The devkit has no page at {exchange.path}.")
+
+
+def _nothing_here(_core: Core, exchange: Exchange) -> Answer:
+    known = {path for path, *_ in api.ROUTES}
+    status = 405 if exchange.path in known else 404
+    return json_answer({"error": "not_found" if status == 404 else "method_not_allowed"}, status)  # noqa: PLR2004
+
+
+def _endpoint(core: Core, name: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Wrap a handler: controls first, then the answer as it should be, then misbehaviours."""
+
+    async def run(request: Request) -> Response:
+        exchange = await read_exchange(request)
+        answer = core.controls.next_prepared(name)
+        if answer is None:
+            answer = handler(core, exchange)
+            for place in PLACES.get(name, (name,)):
+                answer = bend_answer(core, place, exchange, answer)
+        core.requests.record(name, exchange, answer.status)
+        wait = core.controls.delays.get(name, 0.0) + answer.delay
+        if wait > 0:
+            await core.controls.wait(wait)
+        return _response(core, answer)
+
+    return run
+
+
+def _response(core: Core, answer: Answer) -> Response:
+    response = Response(answer.body, answer.status)
+    response.raw_headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers
+    ]
+    for name, value in (
+        ("date", formatdate(core.clock.now(), usegmt=True)),
+        ("x-content-type-options", "nosniff"),
+        ("content-length", str(len(answer.body))),
+    ):
+        if answer.header(name) is None:
+            response.raw_headers.append((name.encode(), value.encode()))
+    return response

@@ -1,0 +1,39 @@
+"""The running provider's parts, handed to every endpoint."""
+
+from dataclasses import dataclass, field
+
+from .clients import Client
+from .clock import Clock
+from .controls import Controls
+from .keys import Keys
+from .records import RequestLog
+from .store import Grant, Store
+from .users import User
+
+
+@dataclass(slots=True)
+class Core:
+    """One provider: its addresses, people, apps, keys, memory and switches."""
+
+    issuer: str
+    api: str
+    keys: Keys
+    users: dict[str, User]
+    clients: dict[str, Client]
+    resources: list[str]
+    controls: Controls
+    requests: RequestLog
+    clock: Clock = field(default_factory=Clock)
+    store: Store = field(default_factory=Store)
+
+    def now(self) -> int:
+        """Return the provider's time in whole Unix seconds."""
+        return int(self.clock.now())
+
+    def user_of(self, grant: Grant) -> User:
+        """Return the person a grant is about."""
+        return self.users[grant.signed_in.username]
+
+    def address(self, path: str) -> str:
+        """Return the full address of one of the provider's paths."""
+        return f"{self.issuer}{path}"

@@ -1,0 +1,57 @@
+"""The two metadata documents (OIDC Discovery, RFC 8414) and the JWKS."""
+
+from typing import Any
+
+from oidcclient_devkit.answers import Answer, json_answer
+from oidcclient_devkit.clients import AUTH_METHODS, SCOPES, SIGNING_ALGS
+from oidcclient_devkit.core import Core
+from oidcclient_devkit.exchange import Exchange
+from oidcclient_devkit.grants.client_auth import KEY_ALGS, SECRET_ALGS
+from oidcclient_devkit.grants.extensions import PROMPTS, RESPONSE_MODES
+from oidcclient_devkit.signing_in import ACR_VALUES
+
+OIDC_PATH = "/.well-known/openid-configuration"
+OAUTH_PATH = "/.well-known/oauth-authorization-server"
+
+CLAIMS = ("sub", "name", "preferred_username", "email", "email_verified", "auth_time", "acr", "amr")
+
+
+def metadata(core: Core, _exchange: Exchange) -> Answer:
+    """Describe this provider; the same document at both addresses."""
+    assertion_algs = [*KEY_ALGS, *SECRET_ALGS]
+    document: dict[str, Any] = {
+        "issuer": core.issuer,
+        "authorization_endpoint": core.address("/authorize"),
+        "token_endpoint": core.address("/token"),
+        "userinfo_endpoint": core.address("/userinfo"),
+        "jwks_uri": core.address("/jwks"),
+        "pushed_authorization_request_endpoint": core.address("/par"),
+        "revocation_endpoint": core.address("/revoke"),
+        "end_session_endpoint": core.address("/end-session"),
+        "scopes_supported": list(SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(RESPONSE_MODES),
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "subject_types_supported": ["public"],
+        "acr_values_supported": list(ACR_VALUES),
+        "prompt_values_supported": sorted(PROMPTS),
+        "claims_supported": list(CLAIMS),
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "require_pushed_authorization_requests": False,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "id_token_signing_alg_values_supported": list(SIGNING_ALGS),
+        "userinfo_signing_alg_values_supported": list(SIGNING_ALGS),
+        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "token_endpoint_auth_signing_alg_values_supported": assertion_algs,
+        "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algs,
+    }
+    return json_answer(document, headers=())
+
+
+def jwks(core: Core, _exchange: Exchange) -> Answer:
+    """Publish the public keys."""
+    return json_answer(core.keys.jwks(), headers=())

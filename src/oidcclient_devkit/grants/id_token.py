@@ -1,0 +1,32 @@
+"""Making ID Tokens (OIDC Core section 2)."""
+
+from oidcclient_devkit import jwts
+from oidcclient_devkit.clients import Client
+from oidcclient_devkit.core import Core
+from oidcclient_devkit.misbehaviours import bend_draft
+from oidcclient_devkit.misbehaviours.draft import Draft
+from oidcclient_devkit.store import ID_TOKEN_LIFETIME, Grant
+
+
+def new_id_token(core: Core, client: Client, grant: Grant, *, access_token: str, with_nonce: bool) -> str:
+    """Make the ID Token for a token answer, signed as the client registered it."""
+    now = core.now()
+    alg = client.id_token_signed_response_alg
+    claims = {
+        "iss": core.issuer,
+        "aud": client.client_id,
+        "exp": now + ID_TOKEN_LIFETIME,
+        "iat": now,
+        "auth_time": int(grant.signed_in.auth_time),
+        "acr": grant.signed_in.acr,
+        "amr": list(grant.signed_in.amr),
+        "at_hash": jwts.half_hash(access_token, alg),
+        **core.user_of(grant).claims_for(grant.scope, grant.claims.get("id_token")),
+    }
+    # OIDC Core section 12.2: an ID Token from a refresh should have no nonce.
+    if with_nonce and grant.nonce is not None:
+        claims["nonce"] = grant.nonce
+    key = core.keys.signing(alg)
+    draft = Draft(header=jwts.header_for(key), claims=claims, key=key, client=client, core=core)
+    bend_draft(core, "id_token", draft)
+    return draft.seal(draft)

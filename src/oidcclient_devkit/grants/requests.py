@@ -1,0 +1,46 @@
+"""Authlib's view of a request."""
+
+from collections import defaultdict
+
+from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
+from starlette.datastructures import Headers
+
+from oidcclient_devkit.exchange import Exchange, Pairs
+
+
+class Payload(OAuth2Payload):  # type: ignore[misc]  # Authlib has no types
+    """The parameters, first values and all values."""
+
+    def __init__(self, params: Pairs) -> None:
+        self._all: defaultdict[str, list[str]] = defaultdict(list)
+        for name, value in params:
+            self._all[name].append(value)
+
+    @property
+    def data(self) -> dict[str, str]:
+        """The first value of each parameter."""
+        return {name: values[0] for name, values in self._all.items()}
+
+    @property
+    def datalist(self) -> defaultdict[str, list[str]]:
+        """All values of each parameter."""
+        return self._all
+
+
+class OAuthRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
+    """A request with its parameters, wherever they came from."""
+
+    def __init__(self, exchange: Exchange, address: str, params: Pairs | None = None) -> None:
+        super().__init__(exchange.method, address, headers=Headers(dict(exchange.headers)))
+        self.params = exchange.params if params is None else params
+        self.payload = Payload(self.params)
+
+    @property
+    def args(self) -> dict[str, str]:
+        """The parameters, under the name Authlib uses for a query."""
+        return dict(self.payload.data)
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The parameters, under the name Authlib uses for a body."""
+        return dict(self.payload.data)

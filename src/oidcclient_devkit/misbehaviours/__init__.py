@@ -1,0 +1,85 @@
+"""Everything a provider can do wrong, by name.
+
+A name is `place.what`; the places are metadata, jwks, par, callback, token, id_token and userinfo.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from oidcclient_devkit.answers import Answer
+from oidcclient_devkit.core import Core
+from oidcclient_devkit.exchange import Exchange
+
+from .callback import CALLBACK
+from .documents import JWKS, METADATA
+from .draft import Draft
+from .id_token import ID_TOKEN
+from .kinds import BadAnswer, BadCallback, BadDraft, Misbehaviour, Params, Scene
+from .token import PAR, TOKEN
+from .userinfo import USERINFO
+
+MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
+    f"{place}.{name}": misbehaviour
+    for place, table in (
+        ("metadata", METADATA),
+        ("jwks", JWKS),
+        ("par", PAR),
+        ("callback", CALLBACK),
+        ("token", TOKEN),
+        ("id_token", ID_TOKEN),
+        ("userinfo", USERINFO),
+    )
+    for name, misbehaviour in table.items()
+}
+
+
+def check_name(name: str) -> str:
+    """Refuse a name that no misbehaviour has.
+
+    Raises:
+        ValueError: with the names of the same place.
+    """
+    if name not in MISBEHAVIOURS:
+        place = name.partition(".")[0]
+        near = [known for known in MISBEHAVIOURS if known.startswith(f"{place}.")] or list(MISBEHAVIOURS)
+        raise ValueError(f"no misbehaviour is called {name!r}; there are {', '.join(near)}")
+    return name
+
+
+def _due(core: Core, place: str) -> Iterator[tuple[str, Misbehaviour]]:
+    for name in list(core.controls.active):
+        if name.startswith(f"{place}."):
+            yield name, MISBEHAVIOURS[name]
+
+
+def _options(core: Core, name: str) -> Mapping[str, Any]:
+    """Take one use of a misbehaviour."""
+    active = core.controls.active[name]
+    if active.times is not None:
+        active.times -= 1
+        if active.times == 0:
+            del core.controls.active[name]
+    return active.options
+
+
+def bend_answer(core: Core, place: str, exchange: Exchange, answer: Answer) -> Answer:
+    """Spoil an answer as the active misbehaviours say."""
+    for name, misbehaviour in _due(core, place):
+        if isinstance(misbehaviour, BadAnswer):
+            answer = misbehaviour.act(answer, Scene(core, exchange, _options(core, name)))
+    return answer
+
+
+def bend_callback(core: Core, exchange: Exchange, params: Params) -> Params:
+    """Spoil the parameters of an authorization response."""
+    for name, misbehaviour in _due(core, "callback"):
+        if isinstance(misbehaviour, BadCallback):
+            params = misbehaviour.act(params, Scene(core, exchange, _options(core, name)))
+    return params
+
+
+def bend_draft(core: Core, place: str, draft: Draft) -> None:
+    """Spoil a JWT before it is signed."""
+    for name, misbehaviour in _due(core, place):
+        if isinstance(misbehaviour, BadDraft):
+            misbehaviour.act(draft, _options(core, name))

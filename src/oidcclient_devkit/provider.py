@@ -1,0 +1,198 @@
+"""The provider as a program uses it."""
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from .app import api_app, provider_app
+from .browser import Browser
+from .clients import DESKTOP, Client, default_clients
+from .controls import Active, Controls, check_endpoint, prepared_answer
+from .core import Core
+from .keys import Keys
+from .misbehaviours import check_name
+from .records import RequestLog
+from .serving import ServerThread, bind, origin
+from .users import User, default_users
+
+
+class Provider:
+    """An OpenID provider on loopback with a protected API, for development and tests.
+
+    Use it as a context manager, or call `start()` and `stop()`.
+
+    Args:
+        port: of the provider; 0 takes a free one.
+        api_port: of the protected API; 0 takes a free one.
+        sign_in_as: a user who is signed in without any page, or None to show the pages.
+        users: who can sign in; ann and bob by default.
+        keys: signing keys to use; making new ones takes a moment, so tests share them.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        api_port: int = 0,
+        sign_in_as: str | None = None,
+        users: Iterable[User] | None = None,
+        keys: Keys | None = None,
+    ) -> None:
+        self._ports = (port, api_port)
+        self.keys = keys.copy() if keys is not None else Keys()
+        self.users: dict[str, User] = default_users() if users is None else {user.username: user for user in users}
+        self.clients: dict[str, Client] = default_clients({"keys": [self.keys.client_key.public()]})
+        self.client_id = DESKTOP
+        self.resources: list[str] = []  # further resource indicators (RFC 8707) that tokens are issued for
+        self.requests = RequestLog()
+        self._controls = Controls()
+        self._core: Core | None = None
+        self._thread: ServerThread | None = None
+        self.sign_in_as(sign_in_as)
+
+    # Life
+
+    def start(self) -> Self:
+        """Bind both ports and serve them."""
+        if self._thread is not None:
+            raise RuntimeError("the provider is running already")
+        here = bind(self._ports[0])
+        try:
+            there = bind(self._ports[1])
+        except BaseException:
+            here.close()
+            raise
+        self._core = Core(
+            issuer=origin(here),
+            api=origin(there),
+            keys=self.keys,
+            users=self.users,
+            clients=self.clients,
+            resources=self.resources,
+            controls=self._controls,
+            requests=self.requests,
+        )
+        apps = [(here, provider_app(self._core)), (there, api_app(self._core))]
+        self._thread = ServerThread(apps, on_stop=self._controls.stopping.set)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End at once: open connections are closed, delayed answers are not sent."""
+        if self._thread is not None:
+            self._thread.stop()
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def core(self) -> Core:
+        """The parts of the running provider."""
+        if self._core is None:
+            raise RuntimeError("the provider was not started")
+        return self._core
+
+    @property
+    def issuer(self) -> str:
+        """The issuer identifier."""
+        return self.core.issuer
+
+    @property
+    def api(self) -> str:
+        """The base address of the protected API."""
+        return self.core.api
+
+    # Apps and people
+
+    def add_client(self, client_id: str, **members: Any) -> Client:
+        """Register an app; the members are the fields of `Client`."""
+        members.setdefault("client_name", client_id)
+        for name in ("redirect_uris", "post_logout_redirect_uris", "scopes", "grant_types"):
+            if name in members:
+                members[name] = tuple(members[name])
+        client = Client(client_id=client_id, **members)
+        for alg in (client.id_token_signed_response_alg, client.userinfo_signed_response_alg):
+            if alg is not None:
+                self.keys.signing(alg)  # so that the JWKS has the key before the first token
+        self.clients[client_id] = client
+        return client
+
+    def sign_in_as(self, username: str | None) -> None:
+        """Sign this user in without any page, or show the pages again (None)."""
+        if username is not None and username not in self.users:
+            raise ValueError(f"no user is called {username!r}; there are {', '.join(self.users)}")
+        self._controls.sign_in_as = username
+
+    def browser(self, user: str = "ann", *, deny: bool = False) -> Browser:
+        """Return a scripted person: call it with an address, as `open_browser`."""
+        person = self.users[user]
+        return Browser(person.username, person.password, deny=deny)
+
+    # What was asked
+
+    def count(self, endpoint: str) -> int:
+        """Count the requests to one endpoint."""
+        return len(self.requests.of(check_endpoint(endpoint)))
+
+    # Controls
+
+    def expire_tokens(self, *, access: bool = True, refresh: bool = False) -> None:
+        """Let the tokens issued so far be expired."""
+        store = self.core.store
+        for token in list(store.access_tokens.values()):
+            token.expired = token.expired or access
+        for refresh_token in list(store.refresh_tokens.values()):
+            refresh_token.expires_at = 0.0 if refresh else refresh_token.expires_at
+
+    def revoke_grants(self) -> None:
+        """Revoke everything that was granted so far, as a person does on a provider's account page."""
+        store = self.core.store
+        for access_token in list(store.access_tokens.values()):
+            access_token.grant.revoked = True
+        for refresh_token in list(store.refresh_tokens.values()):
+            refresh_token.grant.revoked = True
+
+    def refuse_refresh(self, times: int = 1) -> None:
+        """Answer the next refresh requests with invalid_grant."""
+        self._controls.refuse_refreshes = times
+
+    def rotate_keys(self, *, keep_old: bool = True) -> None:
+        """Sign with new keys; the old ones stay in the JWKS or vanish at once."""
+        self.keys.rotate(keep_old=keep_old)
+
+    def move_clock(self, seconds: float) -> None:
+        """Move the clock of the provider and its API."""
+        self.core.clock.move(seconds)
+
+    def misbehave(self, name: str, *, times: int | None = None, **options: Any) -> None:
+        """Do something wrong from now on, or the next `times` times. See `MISBEHAVIOURS`."""
+        self._controls.active[check_name(name)] = Active(options, times)
+
+    def behave(self) -> None:
+        """End all misbehaviours, delays and prepared answers."""
+        self._controls.active.clear()
+        self._controls.delays.clear()
+        self._controls.prepared.clear()
+        self._controls.refuse_refreshes = 0
+
+    def delay(self, endpoint: str, seconds: float) -> None:
+        """Hold back each answer of an endpoint."""
+        self._controls.delays[check_endpoint(endpoint)] = seconds
+
+    def answer(
+        self,
+        endpoint: str,
+        status: int,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        body: bytes | str | Mapping[str, Any] = b"",
+        *,
+        times: int = 1,
+    ) -> None:
+        """Replace the next answers of an endpoint; a mapping is sent as JSON."""
+        self._controls.prepare(endpoint, prepared_answer(status, headers, body), times)
