@@ -2,6 +2,7 @@
 
 import email.parser
 import json
+import shutil
 import subprocess
 import tarfile
 import zipfile
@@ -131,8 +132,7 @@ def test_the_sdist_holds_the_package_and_what_builds_it(distribution: Distributi
 
 
 def test_the_sdist_builds_the_identical_wheel(distribution: Distribution, tmp_path: Path) -> None:
-    with tarfile.open(distribution.sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+    shutil.unpack_archive(distribution.sdist, tmp_path)
     (unpacked,) = tmp_path.iterdir()
     folder = tmp_path / "built"
     folder.mkdir()
