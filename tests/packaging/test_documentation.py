@@ -2,10 +2,13 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import oidcclient
 from oidcclient._words import errors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +24,32 @@ def name_of(page: Path) -> str:
 def test_every_python_example_is_python(page: Path) -> None:
     for indent, code in PYTHON.findall(page.read_text("utf-8")):
         compile(re.sub(f"^{indent}", "", code, flags=re.MULTILINE), name_of(page), "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_public_name_in_an_example_exists(page: Path) -> None:
+    for _, code in PYTHON.findall(page.read_text("utf-8")):
+        names = set(re.findall(r"\boidcclient\.(\w+)", code))
+        assert not [name for name in names if not hasattr(oidcclient, name)]
+
+
+def test_the_how_to_on_testing_works_as_written(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "how-to" / "testing.md"
+    code = "\n".join(code for _, code in PYTHON.findall(page.read_text("utf-8")))
+    (tmp_path / "test_app.py").write_text(code, "utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "3 passed" in result.stdout, result.stdout
 
 
 def test_the_errors_page_names_every_error() -> None:
