@@ -96,6 +96,18 @@ def connect(uri: str, *, address: str | None = None, trust: ssl.SSLContext | Non
     return connection if trust is None else trust.wrap_socket(connection, server_hostname=parts.hostname)
 
 
+def read_reply(connection: socket.socket) -> bytes:
+    """Read as a browser does: as long as Content-Length says, and no goodbye is waited for."""
+    raw = b""
+    while piece := connection.recv(65536):
+        raw += piece
+        head, end, body = raw.partition(b"\r\n\r\n")
+        length = head.rpartition(b"Content-Length: ")[2].partition(b"\r\n")[0]
+        if end and len(body) >= int(length):
+            break
+    return raw
+
+
 def read_to_end(connection: socket.socket) -> bytes:
     raw = b""
     while piece := connection.recv(65536):
@@ -104,10 +116,10 @@ def read_to_end(connection: socket.socket) -> bytes:
 
 
 def send(uri: str, sent: bytes, *, address: str | None = None, trust: ssl.SSLContext | None = None) -> bytes:
-    """Send bytes and return all that comes back."""
+    """Send bytes and return the answer."""
     with connect(uri, address=address, trust=trust) as connection:
         connection.sendall(sent)
-        return read_to_end(connection)
+        return read_reply(connection)
 
 
 def visit(

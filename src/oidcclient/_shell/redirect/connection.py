@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
+import struct
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, assert_never
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 READ_BYTES = 16 * 1024  # one read holds any request that a browser really sends
+_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # struct linger: on, zero seconds
 _OWN_PATHS = ("/start/", "/done/")  # what follows is nobody's business, not even the log's
 
 _log = logging.getLogger(__name__)
@@ -36,15 +39,25 @@ class Connection:
         room: The wait it belongs to.
         app_name: The program's name on the pages.
         tls: Makes the TLS side, where the listener has a certificate.
+        fixed_port: Whether the next sign-in will want the same port again.
     """
 
     def __init__(
-        self, accepted: socket.socket, *, room: WaitingRoom, app_name: str, tls: ssl.SSLContext | None = None
+        self,
+        accepted: socket.socket,
+        *,
+        room: WaitingRoom,
+        app_name: str,
+        tls: ssl.SSLContext | None = None,
+        fixed_port: bool = False,
     ) -> None:
         self._socket = accepted
         self._room = room
         self._app_name = app_name
         self._tls = tls
+        self._fixed_port = fixed_port
+        self._client_closed = False
+        self._answered = False
         self._secured: ssl.SSLSocket | None = None
         self._stopping = False
         self.reading = True  # no request yet: may be dropped for another
@@ -59,17 +72,20 @@ class Connection:
             return False
         finally:
             self.reading = False
-            self._socket.close()
+            self._close()
 
     def stop(self) -> None:
-        """Read no more. What is being answered is still answered."""
+        """Read no more, told by another thread. What is being answered is still answered."""
         self._stopping = True
         self._shut(socket.SHUT_RD)
 
-    def drop(self) -> None:
-        """End at once, from another thread."""
-        self._stopping = True
-        self._shut(socket.SHUT_RDWR)
+    def _close(self) -> None:
+        """Close; on a fixed port with a reset if the client has not, for a TIME_WAIT would block the next sign-in."""
+        cut_short = self._answered and self._stopping  # an answer just written: no reset may overtake it
+        if self._fixed_port and not self._client_closed and not cut_short:
+            with suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._socket.close()
 
     def _shut(self, how: int) -> None:
         # Not SSLSocket.shutdown: that one drops its keys, and an answer still to be written would go out in the clear.
@@ -117,9 +133,11 @@ class Connection:
         """Read what is there, b"" at the end, None where nothing came within a slice."""
         self._socket.settimeout(min(seconds, self._room.limits.slice_seconds))
         try:
-            return self._socket.recv(READ_BYTES)
+            data = self._socket.recv(READ_BYTES)
         except TimeoutError:
             return None
+        self._client_closed = data == b"" and not self._stopping
+        return data
 
     def _answer(self, request: Request) -> None:
         decision = self._room.judge(request)
@@ -179,13 +197,19 @@ class Connection:
         """Write the answer, say that it is all, and read on for a moment (RFC 9112 section 9.6)."""
         limits = self._room.limits
         self._socket.settimeout(limits.request_seconds)
+        self._answered = True
         self._socket.sendall(answer)
-        if self._secured is not None:
+        written = time.monotonic()
+        if self._fixed_port:
+            self._drain(written + limits.yield_seconds)
+        if self._secured is not None and not self._client_closed:
             self._socket.settimeout(limits.slice_seconds)
             with suppress(OSError):
                 self._secured.unwrap()  # RFC 8446 section 6.1: close_notify before the write side ends
         self._shut(socket.SHUT_WR)
-        deadline = time.monotonic() + limits.drain_seconds
-        while not self._stopping and (left := deadline - time.monotonic()) > 0:
-            if self._read(left) == b"":
-                break
+        self._drain(written + limits.drain_seconds)
+
+    def _drain(self, deadline: float) -> None:
+        """Read until the client closes, and drop what it says."""
+        while not (self._client_closed or self._stopping) and (left := deadline - time.monotonic()) > 0:
+            self._read(left)

@@ -15,6 +15,8 @@ class Limits:
     Args:
         request_seconds: From the connection to the end of its request, TLS handshake included.
         hold_seconds: How long a browser is kept waiting for the flow before it gets a page that waits in its place.
+        yield_seconds: How long, on a fixed port, a client is given to close first: whoever closes first keeps the port
+            busy (TIME_WAIT), and the next sign-in needs it.
         drain_seconds: How long a connection stays readable after its answer, so that no reset overtakes the answer.
         result_seconds: How long `finish` waits for the result page to be fetched.
         close_seconds: How long `close` waits for connections to say goodbye.
@@ -27,6 +29,7 @@ class Limits:
 
     request_seconds: float = 5.0
     hold_seconds: float = 20.0
+    yield_seconds: float = 0.3
     drain_seconds: float = 1.0
     result_seconds: float = 1.0
     close_seconds: float = 0.5

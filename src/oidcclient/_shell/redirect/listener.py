@@ -99,7 +99,7 @@ class LoopbackReceiver:
             done_path=f"/done/{secrets.token_urlsafe(RANDOM_BYTES)}",
         )
         room = WaitingRoom(expected, self._limits)
-        app_name = self._options.app_name
+        app, fixed = self._options.app_name, port in self._options.ports
         with self._lock:  # `close` comes before this or after, never between
             if self._stopped.is_set():
                 for listener in listeners:
@@ -109,7 +109,7 @@ class LoopbackReceiver:
             self._server = Server(
                 listeners,
                 self._limits,
-                connect=lambda accepted: Connection(accepted, room=room, app_name=app_name, tls=tls),
+                connect=lambda accepted: Connection(accepted, room=room, app_name=app, tls=tls, fixed_port=fixed),
                 on_tls=self._note_tls,
             )
         base = origin(scheme, host, port)

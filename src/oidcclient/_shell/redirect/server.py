@@ -51,7 +51,7 @@ class Server:
             thread.start()
 
     def close(self) -> None:
-        """Stop listening at once, let answers that are being written end, and drop what remains."""
+        """Stop listening at once, read nothing more, and give answers that are being written a moment to end."""
         self._closing.set()
         for listener in self._listeners:
             with suppress(OSError):
@@ -65,8 +65,6 @@ class Server:
         for thread in (*self._acceptors, *served.values()):
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
-        for connection in served:
-            connection.drop()
 
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
@@ -98,7 +96,7 @@ class Server:
             self._served[connection] = thread
             thread.start()
         if victim is not None:
-            victim.drop()
+            victim.stop()
 
     def _serve(self, connection: Connection) -> None:
         spoke_tls = connection.serve()
