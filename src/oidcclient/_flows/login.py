@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from oidcclient._words.clock import Clock
 from oidcclient._words.effects import Flow, run
-from oidcclient._words.errors import IDTokenRefused, LoginTimedOut, OidcError, RemoteError, TransportError
+from oidcclient._words.errors import IDTokenRefused, LoginTimedOut, OAuthError, OidcError, RemoteError, TransportError
 from oidcclient._words.events import (
     CallbackAccepted,
     EventHandler,
@@ -356,4 +356,5 @@ def _record(plan: LoginPlan, started: Started, tokens: TokenResponse, id_token: 
 
 def outcome_of(error: OidcError) -> LoginOutcome:
     """Say in the browser what went wrong: one sentence for the person, one word for support."""
-    return LoginOutcome(ok=False, message=error.hint, detail=error.rule or type(error).__name__)
+    detail = error.error if isinstance(error, OAuthError) else error.rule or type(error).__name__
+    return LoginOutcome(ok=False, message=error.hint, detail=detail)

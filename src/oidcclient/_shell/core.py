@@ -159,8 +159,11 @@ class ClientCore:
             options.via,
             default_path=callback_path(self.issuer, self.policy),
             limits=Limits(wrong_answers=self.policy.max_wrong_callbacks),
+            on_notice=lambda text: opener.notice(text),
         )
-        opener = choose_opener(options.open_browser, receiver, self.emit) if opens else Opener()
+        opener = Opener(self.emit)
+        if opens:
+            opener = yield from run(lambda: choose_opener(options.open_browser, receiver, self.emit))
         plan = LoginPlan(
             provider=self.provider,
             client_id=self.client_id,

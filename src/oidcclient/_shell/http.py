@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,7 @@ class Wire:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._clients: dict[tuple[bool, Certificate], httpx.Client] = {}
+        weakref.finalize(self, _close_all, self._clients)  # a program that never calls close() leaks no connection
 
     def _client(self, request: HttpRequest) -> httpx.Client:
         import httpx  # noqa: PLC0415 - as above
@@ -156,9 +158,12 @@ class Wire:
     def close(self) -> None:
         """Close all connections; the next request makes new ones."""
         with self._lock:
-            clients, self._clients = list(self._clients.values()), {}
-        for client in clients:
-            client.close()
+            _close_all(self._clients)
+
+
+def _close_all(clients: dict[tuple[bool, Certificate], httpx.Client]) -> None:
+    while clients:
+        clients.popitem()[1].close()
 
 
 class AsyncWire:

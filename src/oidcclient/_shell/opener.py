@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from oidcclient._words.errors import BrowserUnavailable, printable
-from oidcclient._words.events import BrowserOpened, EventHandler
+from oidcclient._words.events import BrowserOpened, EventHandler, Notice
 from oidcclient._words.receiver import Receiver
 
 from .browser.environment import Surroundings, Verdict, detect, read_surroundings
@@ -21,6 +21,13 @@ class Opener:
     """Nobody opens anything: the program has the address (`start_login`)."""
 
     own_start = True
+
+    def __init__(self, emit: EventHandler) -> None:
+        self._emit = emit
+
+    def notice(self, text: str) -> None:
+        """Take a sentence that the person should read."""
+        self._emit(Notice(text))
 
     def open(self, address: str, issuer: str) -> None:
         """Take the address."""
@@ -36,7 +43,8 @@ class Opener:
 class GivenBrowser(Opener):
     """The program's own way to open an address; it may block, so it gets a thread of its own."""
 
-    def __init__(self, open_browser: Callable[[str], object], receiver: Receiver) -> None:
+    def __init__(self, open_browser: Callable[[str], object], receiver: Receiver, emit: EventHandler) -> None:
+        super().__init__(emit)
         self._open_browser = open_browser
         self._receiver = receiver
         self._error: BaseException | None = None
@@ -62,8 +70,13 @@ class SystemBrowser(Opener):
     """The system browser, and the address on stderr in case it does not appear."""
 
     def __init__(self, surroundings: Surroundings, emit: EventHandler) -> None:
+        super().__init__(emit)
         self._surroundings = surroundings
-        self._emit = emit
+
+    def notice(self, text: str) -> None:
+        """Tell the person."""
+        super().notice(text)
+        say(text)
 
     def open(self, address: str, issuer: str) -> None:
         """Start the browser. What it says of its success is not trusted: the address is shown whatever it says."""
@@ -80,6 +93,11 @@ class ShownAddress(Opener):
     """No browser here can reach the person: the provider's own address is shown, to open elsewhere."""
 
     own_start = False
+
+    def notice(self, text: str) -> None:
+        """Tell the person."""
+        super().notice(text)
+        say(text)
 
     def open(self, address: str, issuer: str) -> None:
         """Show the address."""
@@ -104,7 +122,7 @@ def choose_opener(open_browser: Callable[[str], object] | None, receiver: Receiv
         BrowserUnavailable: There is neither a browser nor anybody to show an address to.
     """
     if open_browser is not None:
-        return GivenBrowser(open_browser, receiver)
+        return GivenBrowser(open_browser, receiver, emit)
     surroundings = read_surroundings()
     detection = detect(surroundings)
     if detection.kind is Verdict.FAIL:
@@ -114,5 +132,5 @@ def choose_opener(open_browser: Callable[[str], object] | None, receiver: Receiv
             hint="Sign in once from a terminal or a desktop, or pass open_browser=.",
         )
     if detection.kind is Verdict.NO_BROWSER:
-        return ShownAddress()
+        return ShownAddress(emit)
     return SystemBrowser(surroundings, emit)
