@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shlex
-import shutil
-import signal
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,22 +12,7 @@ import pytest
 
 from oidcclient._shell.browser.environment import read_surroundings
 from oidcclient._shell.browser.launch import Outcome, open_in_browser
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FETCH_S = 60.0  # a first start writes a whole profile, on a busy machine
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",  # root in a container has no other way
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-port=0",  # without it the new headless mode ends as soon as the page is there
-)
+from tests.browser.chromium import CHROMIUM, FLAGS, START_S, end_processes_using
 
 
 class Page(BaseHTTPRequestHandler):
@@ -70,23 +50,6 @@ def site() -> Iterator[Site]:
         thread.join()
 
 
-def end_processes_using(folder: Path) -> None:
-    """End the process groups of exactly those programs whose command line names this folder of one test."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        groups = set()
-        for process in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError, ProcessLookupError):
-                if os.fsencode(folder) in (process / "cmdline").read_bytes():
-                    groups.add(os.getpgid(int(process.name)))
-        if not groups - {os.getpgrp()}:
-            return
-        for group in groups - {os.getpgrp()}:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
-        time.sleep(0.05)
-
-
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
 def test_chromium_as_the_system_browser_fetches_the_page(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -98,7 +61,7 @@ def test_chromium_as_the_system_browser_fetches_the_page(
     try:
         report = open_in_browser(address, surroundings=read_surroundings())
         assert [attempt.outcome for attempt in report.attempts] == [Outcome.RUNNING]
-        assert site.visited.wait(FETCH_S)
+        assert site.visited.wait(START_S)
         assert site.visits[0][0] == "/start/k3Jt?a=1&b=$(id)"
         assert site.visits[0][1]["Sec-Fetch-Mode"] == "navigate"
     finally:

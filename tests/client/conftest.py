@@ -21,7 +21,6 @@ def seen() -> list[object]:
 @pytest.fixture
 def make_client(oidc_provider: Provider, seen: list[object]) -> Iterator[MakeClient]:
     """Make a client of the devkit's provider; keyword arguments replace the usual ones."""
-
     made: list[oidcclient.Client] = []
 
     def make(**changes: Any) -> oidcclient.Client:

@@ -1,10 +1,10 @@
 """A provider that breaks the rules, in every way the devkit knows: refused with the rule's name, and nothing stored."""
 
 import pytest
-from tests.client.conftest import MakeClient
 
 import oidcclient
 from oidcclient_devkit import MISBEHAVIOURS, Provider
+from tests.client.conftest import MakeClient
 
 D, C, I, R, T, O = (  # noqa: E741 - one letter a column keeps the table readable
     oidcclient.DiscoveryRefused,
@@ -206,7 +206,7 @@ def test_a_slow_provider_ends_in_a_clear_error(make_client: MakeClient, oidc_pro
     oidc_provider.misbehave(name, seconds=3)
     oidc_provider.sign_in_as("ann")
     policy = oidcclient.Policy(allow_http_loopback=True, http_timeout=0.5)
-    with pytest.raises(T, match="timed out|took longer"):
+    with pytest.raises(T, match=r"timed out|took longer"):
         make_client(policy=policy).login(open_browser=oidc_provider.browser(), timeout=20)
 
 

@@ -159,7 +159,7 @@ class ClientCore:
             options.via,
             default_path=callback_path(self.issuer, self.policy),
             limits=Limits(wrong_answers=self.policy.max_wrong_callbacks),
-            on_notice=lambda text: opener.notice(text),
+            on_notice=lambda text: opener.notice(text),  # noqa: PLW0108 - the opener is chosen further down
         )
         opener = Opener(self.emit)
         if opens:
