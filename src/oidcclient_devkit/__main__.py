@@ -11,8 +11,8 @@ from .provider import Provider
 DEFAULT_PORT = 9400
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until interrupted."""
+def main(arguments: Sequence[str] | None = None, *, done: threading.Event | None = None) -> int:
+    """Serve until interrupted, or until `done` is set."""
     parser = argparse.ArgumentParser(
         prog="python -m oidcclient_devkit",
         description="An OpenID provider on loopback and an API it protects, for development and tests only.",
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         provider = Provider(port=options.port, api_port=api_port, sign_in_as=options.sign_in_as).start()
     except (OSError, ValueError) as error:
         parser.exit(1, f"cannot start: {error}\n")
-    done = threading.Event()
+    done = done or threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     sys.stdout.write(describe(provider))

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -63,11 +63,15 @@ def _refusals(core: Core, handler: Handler) -> dict[int | type[Exception], Calla
     async def refuse(request: Request, _error: Exception) -> Response:
         return await run(request)
 
-    return {404: refuse, 405: refuse, TooLarge: _too_large}
+    return {404: refuse, 405: refuse, TooLarge: _too_large, ClientDisconnect: _gone}
 
 
 async def _too_large(_request: Request, _error: Exception) -> Response:
     return Response(status_code=413, headers={"Connection": "close"})
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # nobody is there to read it
 
 
 def _no_page(core: Core, exchange: Exchange) -> Answer:

@@ -22,6 +22,7 @@ class _Step:
     url: str
     body: bytes | None = field(default=None, repr=False)
     referrer: str | None = None
+    origin: str | None = None
 
 
 class Browser:
@@ -84,7 +85,9 @@ class Browser:
             self.error = error
 
     def _take(self, step: _Step) -> Page:
-        page = fetch(step.method, step.url, body=step.body, referrer=step.referrer, cookies=self._cookies)
+        page = fetch(
+            step.method, step.url, body=step.body, referrer=step.referrer, origin=step.origin, cookies=self._cookies
+        )
         self.pages.append(page)
         return page
 
@@ -94,27 +97,41 @@ class Browser:
             if urlsplit(target).scheme not in {"http", "https"}:
                 return None  # the operating system takes over: a private-use scheme
             if page.status in KEEPS_METHOD:
-                return _Step(step.method, target, step.body, step.referrer)
-            return _Step("GET", target, None, step.referrer or page.url)
+                return _Step(step.method, target, step.body, step.referrer, step.origin)
+            return _Step("GET", target, None, step.referrer)
         if page.status >= 400:  # noqa: PLR2004 - HTTP
             raise BrowserStopped(f"{page.status} at {urlsplit(page.url).path}")
         form = self._form_to_send(page)
         if form is None:
             return None
-        return _Step(form.method, urljoin(page.url, form.action), self._fill(form), page.url)
+        return _Step(form.method, urljoin(page.url, form.action), self._fill(form), page.url, _origin(page))
 
     def _form_to_send(self, page: Page) -> Form | None:
         """Pick a form this person knows what to do with."""
         if not (page.header("content-type") or "").startswith("text/html"):
             return None
-        for form in parse_forms(page.text):
-            if form.wants_password or "decision" in form.buttons or form.only_hidden:
-                return form
+        forms = parse_forms(page.text)
+        for known in (
+            [form for form in forms if form.wants_password],
+            [form for form in forms if "decision" in form.buttons],
+            [form for form in forms if form.only_hidden and urlsplit(form.action).netloc],
+        ):
+            if known:
+                return known[0]
         return None
 
     def _fill(self, form: Form) -> bytes:
-        choice = "deny" if self.deny else "allow"
-        return form.encode(
-            {"username": self.username, "password": self._password},
-            press=None if form.wants_password or form.only_hidden else choice,
-        )
+        press = None
+        if not form.wants_password and "decision" in form.buttons:
+            choice = "deny" if self.deny else "allow"
+            offered = form.buttons["decision"]
+            press = choice if choice in offered else offered[0]
+        return form.encode({"username": self.username, "password": self._password}, press=press)
+
+
+def _origin(page: Page) -> str:
+    """Return the Origin header of a form sent from this page: a page that hides its address hides it here too."""
+    if page.header("referrer-policy") == "no-referrer":
+        return "null"
+    parts = urlsplit(page.url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .answers import Answer
+from .store import ACCESS_TOKEN_LIFETIME
 
 ENDPOINTS = (
     "home",
@@ -55,6 +56,7 @@ class Controls:
     prepared: dict[str, deque[Answer]] = field(default_factory=dict)
     active: dict[str, Active] = field(default_factory=dict)
     refuse_refreshes: int = 0
+    access_token_lifetime: int = ACCESS_TOKEN_LIFETIME  # seconds
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def prepare(self, endpoint: str, answer: Answer, times: int) -> None:

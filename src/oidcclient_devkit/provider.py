@@ -142,6 +142,10 @@ class Provider:
 
     # Controls
 
+    def set_token_lifetime(self, seconds: int) -> None:
+        """Let access tokens issued from now on live this long."""
+        self._controls.access_token_lifetime = seconds
+
     def expire_tokens(self, *, access: bool = True, refresh: bool = False) -> None:
         """Let the tokens issued so far be expired."""
         store = self.core.store

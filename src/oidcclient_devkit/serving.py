@@ -11,6 +11,7 @@ import uvicorn
 LOOPBACK = "127.0.0.1"
 START_DEADLINE = 10.0  # seconds; it takes some milliseconds
 STOP_DEADLINE = 5.0  # seconds
+FINISH_DEADLINE = 1.0  # seconds
 
 
 def bind(port: int) -> socket.socket:
@@ -70,9 +71,11 @@ class ServerThread:
         self._loop = asyncio.get_running_loop()
         self._started.set()
         await self._stop.wait()
-        self._on_stop()
         for server in servers:
             await _stop(server)
+        self._on_stop()
+        for server in servers:
+            await _finish(server)
 
 
 async def _start(app: Any, sock: socket.socket) -> uvicorn.Server:
@@ -90,11 +93,14 @@ async def _start(app: Any, sock: socket.socket) -> uvicorn.Server:
 async def _stop(server: uvicorn.Server) -> None:
     for listener in server.servers:
         listener.close()
-    for task in list(server.server_state.tasks):
-        task.cancel()
-    await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
     for connection in list(server.server_state.connections):
         transport = getattr(connection, "transport", None)
         if transport is not None:
             transport.abort()
     await asyncio.sleep(0)  # lets the transports close their sockets
+
+
+async def _finish(server: uvicorn.Server) -> None:
+    """Let the requests under way end: there is nobody left to answer."""
+    if server.server_state.tasks:
+        await asyncio.wait(server.server_state.tasks, timeout=FINISH_DEADLINE)

@@ -6,6 +6,7 @@ from typing import Any
 from authlib.oauth2 import OAuth2Error
 
 from .core import Core
+from .grants.id_token import read_id_token_hint
 from .store import SignedIn
 
 # What the pages can pretend a person did, weakest first, with the amr each goes with (RFC 8176).
@@ -55,8 +56,17 @@ def suits(core: Core, request: Any, signed_in: SignedIn) -> bool:
     wanted = wanted_acrs(request)
     if wanted and signed_in.acr not in wanted:
         return False
-    subject = (request.claims.get("id_token", {}).get("sub") or {}).get("value")
-    return subject is None or subject == core.users[signed_in.username].sub
+    return not _about_somebody_else(core, request, core.users[signed_in.username].sub)
+
+
+def _about_somebody_else(core: Core, request: Any, sub: str) -> bool:
+    """Tell whether the request names another person: OIDC Core sections 3.1.2.1 (id_token_hint) and 5.5.1."""
+    asked = request.claims.get("id_token", {}).get("sub") or {}
+    if asked.get("value", sub) != sub:
+        return True
+    hint = request.payload.data.get("id_token_hint")
+    claims = read_id_token_hint(core, hint) if hint is not None else {"sub": sub}
+    return claims is None or claims.get("sub") != sub
 
 
 def sign_in(core: Core, username: str, acr: str) -> SignedIn:

@@ -56,7 +56,9 @@ class Cookies:
         return "; ".join(f"{name}={value}" for name, value in known.items()) if known else None
 
 
-def fetch(method: str, url: str, *, body: bytes | None, referrer: str | None, cookies: Cookies) -> Page:
+def fetch(
+    method: str, url: str, *, body: bytes | None, referrer: str | None, origin: str | None, cookies: Cookies
+) -> Page:
     """Load one address, following nothing."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -65,8 +67,8 @@ def fetch(method: str, url: str, *, body: bytes | None, referrer: str | None, co
         headers["Cookie"] = known
     if body is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        source = urlsplit(referrer or url)
-        headers["Origin"] = f"{source.scheme}://{source.netloc}"
+    if origin is not None:
+        headers["Origin"] = origin
     connection = _connection(parts.scheme, host, parts.port)
     try:
         target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"

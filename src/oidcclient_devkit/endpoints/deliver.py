@@ -15,7 +15,7 @@ def deliver(core: Core, exchange: Exchange, request: Any, params: list[tuple[str
     data = request.payload.data
     redirect_uri = data["redirect_uri"]
     sent = bend_callback(core, exchange, [*params, ("iss", core.issuer)])
-    if data.get("response_mode") == "form_post":
+    if data.get("response_mode") == "form_post" and redirect_uri.startswith("http"):
         client = core.clients[data["client_id"]]
         return page("form_post.html", form_target=redirect_uri, client=client, target=redirect_uri, params=sent)
     separator = "&" if urlsplit(redirect_uri).query else "?"

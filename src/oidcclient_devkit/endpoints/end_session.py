@@ -3,11 +3,10 @@
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from oidcclient_devkit import jwts
 from oidcclient_devkit.answers import Answer, redirect_answer
-from oidcclient_devkit.clients import SIGNING_ALGS
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange
+from oidcclient_devkit.grants.id_token import read_id_token_hint
 from oidcclient_devkit.pages.render import error_page, page
 
 from .sessions import csrf_holds, current_session
@@ -16,7 +15,7 @@ from .sessions import csrf_holds, current_session
 def end_session(core: Core, exchange: Exchange) -> Answer:
     """Sign out at once if an ID Token says for whom; ask the person otherwise (section 2)."""
     hint = exchange.value("id_token_hint")
-    claims = _believed(core, hint) if hint is not None else None
+    claims = read_id_token_hint(core, hint) if hint is not None else None
     if hint is not None and claims is None:
         return error_page(400, "Sign-out was refused", "The id_token_hint was not issued by this provider.")
     client_id = exchange.value("client_id") or (str(claims["aud"]) if claims else None)
@@ -54,14 +53,3 @@ def _may_end(core: Core, exchange: Exchange, claims: dict[str, Any] | None) -> b
     if exchange.method == "POST" and exchange.value("decision") == "sign_out" and csrf_holds(session, exchange):
         return True
     return claims is not None and claims.get("sub") == core.users[session.signed_in.username].sub
-
-
-def _believed(core: Core, token: str) -> dict[str, Any] | None:
-    """Return the claims of one of our ID Tokens, expired or not."""
-    try:
-        _, claims = jwts.verify(
-            token, lambda header: [key.key for key in [core.keys.find(str(header.get("kid")))] if key], SIGNING_ALGS
-        )
-    except jwts.BadToken:
-        return None
-    return claims if claims.get("iss") == core.issuer else None

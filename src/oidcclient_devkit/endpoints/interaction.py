@@ -6,6 +6,7 @@ from collections.abc import Callable
 from oidcclient_devkit.answers import Answer
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange
+from oidcclient_devkit.grants.code import granted_scope
 from oidcclient_devkit.pages.render import error_page, page
 from oidcclient_devkit.signing_in import sign_in
 from oidcclient_devkit.store import Interaction, Session
@@ -104,7 +105,7 @@ def _consent(core: Core, exchange: Exchange, waiting: Interaction, session: Sess
         form_target=data["redirect_uri"],
         client=client,
         user=core.users[waiting.signed_in.username],
-        scopes=waiting.request.scope.split(),
+        scopes=granted_scope(waiting.request).split(),
         resources=waiting.request.payload.datalist.get("resource", []),
         target=data["redirect_uri"],
         csrf=session.csrf,

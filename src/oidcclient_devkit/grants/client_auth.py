@@ -11,7 +11,7 @@ from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from joserfc.jwk import Key, OctKey, import_key
 
 from oidcclient_devkit import jwts
-from oidcclient_devkit.clients import Client
+from oidcclient_devkit.clients import AUTH_METHODS, Client
 from oidcclient_devkit.core import Core
 
 CLOCK_LEEWAY = 10  # seconds
@@ -21,8 +21,11 @@ KEY_ALGS = ["ES256", "RS256", "PS256", "EdDSA", "Ed25519"]
 QueryClient = Callable[[str], Client | None]
 
 
-def check_one_method(request: Any) -> None:
-    """RFC 6749 section 2.3: a client uses one authentication method in each request."""
+def methods_to_try(request: Any) -> tuple[str, ...]:
+    """RFC 6749 section 2.3: a client uses one authentication method in each request.
+
+    One that sends credentials is never taken for the public client it may name beside them.
+    """
     used = [
         "authorization" in request.headers,
         "client_secret" in request.form,
@@ -30,6 +33,7 @@ def check_one_method(request: Any) -> None:
     ]
     if sum(used) > 1:
         raise InvalidRequestError("The request authenticates the client in more than one way.")
+    return tuple(method for method in AUTH_METHODS if method != "none" or not any(used))
 
 
 def authenticate_basic(query_client: QueryClient, request: Any) -> Client | None:

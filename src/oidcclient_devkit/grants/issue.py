@@ -6,7 +6,6 @@ from oidcclient_devkit import jwts
 from oidcclient_devkit.clients import Client
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.store import (
-    ACCESS_TOKEN_LIFETIME,
     REFRESH_TOKEN_LIFETIME,
     AccessToken,
     Grant,
@@ -32,7 +31,7 @@ def issue_tokens(
     answer = TokenAnswer(
         access_token=new_access_token(core, client, grant, scope=scope, resources=resources),
         token_type="Bearer",  # noqa: S106 - RFC 6750
-        expires_in=ACCESS_TOKEN_LIFETIME,
+        expires_in=core.controls.access_token_lifetime,
         scope=scope,
     )
     if refreshable:
@@ -52,7 +51,7 @@ def new_access_token(core: Core, client: Client, grant: Grant, *, scope: str, re
         "iss": core.issuer,
         "sub": core.user_of(grant).sub,
         "aud": audience[0] if len(audience) == 1 else list(audience),
-        "exp": now + ACCESS_TOKEN_LIFETIME,
+        "exp": now + core.controls.access_token_lifetime,
         "iat": now,
         "jti": record.jti,
         "client_id": client.client_id,

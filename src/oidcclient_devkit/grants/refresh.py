@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from authlib.oauth2.rfc6749 import InvalidGrantError
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
 from oidcclient_devkit.clients import AUTH_METHODS
@@ -24,18 +25,21 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no t
         core: Core = self.server.core
         return core
 
-    def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
+    def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken:
         """Find a token that is still good; one that was used already revokes all of its family."""
         record = self.core.store.refresh_tokens.get(refresh_token)
         if record is None:
-            return None
+            raise InvalidGrantError("The refresh token is unknown.")
         if self.core.controls.refuse_refreshes > 0:
             self.core.controls.refuse_refreshes -= 1
-            return None
+            raise InvalidGrantError("The devkit was told to refuse this refresh.")
         if record.used:
             record.grant.revoked = True
-        if record.grant.revoked or self.core.clock.now() >= record.expires_at:
-            return None
+            raise InvalidGrantError("The refresh token was used before: all tokens of this sign-in are revoked.")
+        if record.grant.revoked:
+            raise InvalidGrantError("The refresh token was revoked.")
+        if self.core.clock.now() >= record.expires_at:
+            raise InvalidGrantError("The refresh token has expired.")
         return record
 
     def authenticate_user(self, refresh_token: RefreshToken) -> User:

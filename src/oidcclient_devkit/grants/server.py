@@ -10,7 +10,7 @@ from oidcclient_devkit.clients import AUTH_METHODS, Client
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange, repeated
 
-from .client_auth import ClientAssertion, authenticate_basic, check_one_method
+from .client_auth import ClientAssertion, authenticate_basic, methods_to_try
 from .code import CodeGrant
 from .extensions import OpenIDRequest, RequestParameters, S256Challenge
 from .refresh import RefreshGrant
@@ -37,8 +37,8 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
 
     def authenticate_client(self, request: Any, methods: Any = AUTH_METHODS, endpoint: str = "token") -> Client:
         """Authenticate the client at any endpoint that is not for browsers."""
-        check_one_method(request)
-        client: Client = super().authenticate_client(request, methods, endpoint)
+        del methods
+        client: Client = super().authenticate_client(request, methods_to_try(request), endpoint)
         return client
 
     def create_oauth2_request(self, request: Any) -> OAuthRequest:

@@ -10,6 +10,7 @@ from .kinds import BadAnswer, Scene
 
 HUGE = 8 * 1024 * 1024  # bytes
 SLOW = 30.0  # seconds
+PLAIN_HTTP = "http://login.example.com/token"
 
 
 def change(**members: Any) -> Callable[[Answer, Scene], Answer]:
@@ -109,7 +110,7 @@ METADATA: Mapping[str, BadAnswer] = {
     "issuer_with_slash": BadAnswer("adds a slash to the issuer", _issuer_with_slash),
     "http_endpoint": BadAnswer(
         "has a token endpoint on plain http off loopback",
-        change(**{"token_endpoint": "http://login.example.com/token"}),
+        change(token_endpoint=PLAIN_HTTP),
     ),
     "missing_token_endpoint": BadAnswer("has no token_endpoint", change(token_endpoint=None)),
     "huge": BadAnswer("is larger than anyone should read (option `size` in bytes)", huge),

@@ -9,6 +9,7 @@ from oidcclient_devkit.store import REQUEST_URI_PREFIX
 from .documents import body, change, huge, redirect, slow
 from .kinds import BadAnswer, Scene
 
+MAC = "mac"  # a token type that was never finished
 TERMINAL_ATTACK = "line one\nline two\x1b[2J\x1b]0;title\x07\u202egnp.exe"
 
 
@@ -56,7 +57,7 @@ def _with_status(status: int) -> Callable[[Answer, Scene], Answer]:
 
 
 TOKEN: Mapping[str, BadAnswer] = {
-    "type_mac": BadAnswer("has token_type mac", _set(**{"token_type": "mac"})),
+    "type_mac": BadAnswer("has token_type mac", _set(token_type=MAC)),
     "missing_token_type": BadAnswer("has no token_type", _set(token_type=None)),
     "missing_access_token": BadAnswer("has no access_token", _set(access_token=None)),
     "empty_access_token": BadAnswer("has an empty access_token", _set(access_token="")),
