@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -39,11 +38,11 @@ class Exchange:
 
     def cookie(self, name: str) -> str | None:
         """Return a cookie's value."""
-        try:
-            cookies = SimpleCookie(self.header("cookie") or "")
-        except CookieError:
-            return None
-        return cookies[name].value if name in cookies else None
+        for pair in (self.header("cookie") or "").split(";"):
+            key, _, value = pair.strip().partition("=")
+            if key == name:
+                return value
+        return None
 
 
 def first(params: Iterable[tuple[str, str]], name: str) -> str | None:

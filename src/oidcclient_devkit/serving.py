@@ -43,24 +43,28 @@ class ServerThread:
         self._on_stop = on_stop
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._failure: OSError | None = None
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="oidcclient-devkit", daemon=True)
 
     def start(self) -> None:
         """Return once connections are answered."""
         self._thread.start()
-        if not self._started.wait(START_DEADLINE) or self._loop is None:
-            raise RuntimeError("the devkit did not start")
+        self._started.wait(START_DEADLINE)
+        if self._loop is None:
+            raise RuntimeError("the devkit did not start") from self._failure
 
     def stop(self) -> None:
         """Close every connection and return once the thread has ended."""
-        if self._loop is not None and self._thread.is_alive():
+        if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(STOP_DEADLINE)
 
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
+        except OSError as error:
+            self._failure = error
         finally:
             for sock, _ in self._apps:
                 sock.close()
@@ -94,9 +98,8 @@ async def _stop(server: uvicorn.Server) -> None:
     for listener in server.servers:
         listener.close()
     for connection in list(server.server_state.connections):
-        transport = getattr(connection, "transport", None)
-        if transport is not None:
-            transport.abort()
+        transport: asyncio.Transport = connection.transport
+        transport.abort()
     await asyncio.sleep(0)  # lets the transports close their sockets
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,6 +12,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+import oidcclient_devkit
 from oidcclient_devkit import MISBEHAVIOURS, Provider, jwts
 
 OIDC = "/.well-known/openid-configuration"
@@ -347,3 +349,12 @@ def _verifies(app: Any, token: str, alg: str = "RS256") -> bool:
         return bool(json.loads(jws.deserialize_compact(token, keys, algorithms=[alg]).payload))
     except (JoseError, ValueError):
         return False
+
+
+def test_the_readme_lists_every_misbehaviour() -> None:
+    text = (Path(oidcclient_devkit.__file__).parent / "README.md").read_text(encoding="utf-8")
+    assert [row for row in _rows() if row not in text] == []
+
+
+def _rows() -> list[str]:
+    return [f"| `{name}` | {misbehaviour.does} |" for name, misbehaviour in MISBEHAVIOURS.items()]

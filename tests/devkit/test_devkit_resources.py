@@ -197,6 +197,12 @@ def test_an_id_token_of_somebody_else_does_not_end_this_session(app: Any, signed
     assert "Sign out?" in browser.pages[-2].text
 
 
+def test_whoever_did_not_sign_in_is_signed_out_without_a_question(app: Any) -> None:
+    cookie = app.post("/authorize", dict(app.request())).headers["set-cookie"].partition(";")[0]
+    app.http.cookies.clear()
+    assert "You are signed out" in app.get("/end-session", cookie=f"other=1; {cookie}").text
+
+
 @pytest.mark.parametrize("state", ["", "a-state"])
 def test_sign_out_leads_to_a_registered_address(app: Any, state: str) -> None:
     target = "http://127.0.0.1:1/signed-out"

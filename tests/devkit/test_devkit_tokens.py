@@ -90,6 +90,13 @@ def test_several_resources_can_be_asked_for_and_narrowed(app: Any, claims_of: An
     assert app.redeem(code, resource=both[1]).json()["error"] == "invalid_target"
 
 
+def test_a_bound_token_names_its_key(app: Any, claims_of: Any) -> None:
+    """RFC 7800 section 3: what sender-constrained tokens will carry."""
+    code = app.sign_in()["code"]
+    app.provider.core.store.codes[code].grant.confirmation = {"jkt": "a-thumbprint"}
+    assert claims_of(app.redeem(code).json()["access_token"])["cnf"] == {"jkt": "a-thumbprint"}
+
+
 # The code
 
 

@@ -8,6 +8,7 @@ from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange
 from oidcclient_devkit.grants.id_token import read_id_token_hint
 from oidcclient_devkit.pages.render import error_page, page
+from oidcclient_devkit.store import Session
 
 from .sessions import csrf_holds, current_session
 
@@ -33,7 +34,7 @@ def end_session(core: Core, exchange: Exchange) -> Answer:
             else [("post_logout_redirect_uri", target)],
         )
     session = current_session(core, exchange)
-    if session is not None and session.signed_in is not None and not _may_end(core, exchange, claims):
+    if session is not None and not _may_end(core, exchange, session, claims):
         kept = [(name, value) for name, value in exchange.params if name not in {"csrf", "decision"}]
         return page("sign_out.html", form_target=target, csrf=session.csrf, kept=kept, client=client)
     if session is not None:
@@ -45,10 +46,9 @@ def end_session(core: Core, exchange: Exchange) -> Answer:
     return redirect_answer(target + query, exchange.method)
 
 
-def _may_end(core: Core, exchange: Exchange, claims: dict[str, Any] | None) -> bool:
+def _may_end(core: Core, exchange: Exchange, session: Session, claims: dict[str, Any] | None) -> bool:
     """Only the person, or an app that was given an ID Token about this person, ends a session."""
-    session = current_session(core, exchange)
-    if session is None or session.signed_in is None:
+    if session.signed_in is None:
         return True
     if exchange.method == "POST" and exchange.value("decision") == "sign_out" and csrf_holds(session, exchange):
         return True

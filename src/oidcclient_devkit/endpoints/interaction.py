@@ -78,7 +78,7 @@ def _knows(user: User, password: str) -> bool:
 
 def _show_sign_in(core: Core, waiting: Interaction, session: Session, *, hint: str, problem: str = "") -> Answer:
     data = waiting.request.payload.data
-    may_continue = "select_account" in data.get("prompt", "").split() and session.signed_in is not None
+    may_continue = "select_account" in data.get("prompt", "").split() and session.signed_in is not None and not problem
     return page(
         "sign_in.html",
         status=400 if problem else 200,

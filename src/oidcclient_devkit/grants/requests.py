@@ -36,11 +36,6 @@ class OAuthRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
         self.payload = Payload(self.params)
 
     @property
-    def args(self) -> dict[str, str]:
-        """The parameters, under the name Authlib uses for a query."""
-        return dict(self.payload.data)
-
-    @property
     def form(self) -> dict[str, str]:
         """The parameters, under the name Authlib uses for a body."""
         return dict(self.payload.data)

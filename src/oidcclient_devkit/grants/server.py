@@ -5,7 +5,7 @@ from typing import Any
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidRequestError
 
-from oidcclient_devkit.answers import NO_STORE, Answer, error_answer, printable
+from oidcclient_devkit.answers import NO_STORE, Answer, printable
 from oidcclient_devkit.clients import AUTH_METHODS, Client
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange, repeated
@@ -42,9 +42,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
         return client
 
     def create_oauth2_request(self, request: Any) -> OAuthRequest:
-        """Wrap a request, unless it is wrapped already."""
-        if isinstance(request, OAuthRequest):
-            return request
+        """Wrap a request."""
         return OAuthRequest(request, self.core.address(request.path))
 
     def check_form(self, exchange: Exchange) -> None:
@@ -72,6 +70,4 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
     def problem(self, error: Any) -> Answer:
         """Answer a request that was refused outside a grant."""
         status, body, headers = error()
-        if not body:
-            return error_answer(error.error, str(error.description), status)
         return self.handle_response(status, dict(body), headers)

@@ -4,7 +4,7 @@ A name is `place.what`; the places are metadata, jwks, par, callback, token, id_
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from oidcclient_devkit.answers import Answer
 from oidcclient_devkit.core import Core
@@ -17,6 +17,8 @@ from .id_token import ID_TOKEN
 from .kinds import BadAnswer, BadCallback, BadDraft, Misbehaviour, Params, Scene
 from .token import PAR, TOKEN
 from .userinfo import USERINFO
+
+Kind = TypeVar("Kind", BadAnswer, BadCallback, BadDraft)
 
 MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
     f"{place}.{name}": misbehaviour
@@ -46,10 +48,12 @@ def check_name(name: str) -> str:
     return name
 
 
-def _due(core: Core, place: str) -> Iterator[tuple[str, Misbehaviour]]:
+def _due(core: Core, place: str, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
+    """Yield what is switched on at a place; one place can have several kinds."""
     for name in list(core.controls.active):
-        if name.startswith(f"{place}."):
-            yield name, MISBEHAVIOURS[name]
+        misbehaviour = MISBEHAVIOURS[name]
+        if name.startswith(f"{place}.") and isinstance(misbehaviour, kind):
+            yield name, misbehaviour
 
 
 def _options(core: Core, name: str) -> Mapping[str, Any]:
@@ -64,22 +68,19 @@ def _options(core: Core, name: str) -> Mapping[str, Any]:
 
 def bend_answer(core: Core, place: str, exchange: Exchange, answer: Answer) -> Answer:
     """Spoil an answer as the active misbehaviours say."""
-    for name, misbehaviour in _due(core, place):
-        if isinstance(misbehaviour, BadAnswer):
-            answer = misbehaviour.act(answer, Scene(core, exchange, _options(core, name)))
+    for name, misbehaviour in _due(core, place, BadAnswer):
+        answer = misbehaviour.act(answer, Scene(core, exchange, _options(core, name)))
     return answer
 
 
 def bend_callback(core: Core, exchange: Exchange, params: Params) -> Params:
     """Spoil the parameters of an authorization response."""
-    for name, misbehaviour in _due(core, "callback"):
-        if isinstance(misbehaviour, BadCallback):
-            params = misbehaviour.act(params, Scene(core, exchange, _options(core, name)))
+    for name, misbehaviour in _due(core, "callback", BadCallback):
+        params = misbehaviour.act(params, Scene(core, exchange, _options(core, name)))
     return params
 
 
 def bend_draft(core: Core, place: str, draft: Draft) -> None:
     """Spoil a JWT before it is signed."""
-    for name, misbehaviour in _due(core, place):
-        if isinstance(misbehaviour, BadDraft):
-            misbehaviour.act(draft, _options(core, name))
+    for name, misbehaviour in _due(core, place, BadDraft):
+        misbehaviour.act(draft, _options(core, name))
