@@ -3,8 +3,8 @@ The whole thing on one machine: a provider, an API, and an app that signs its us
 
     python examples/desktop_app [--scripted]
 
-Where a browser can be opened, you are the user: the sign-in page names the accounts. Elsewhere a scripted browser stands
-in for you.
+Where a browser can be opened, you are the user: the sign-in page names the accounts. Elsewhere a scripted browser
+stands in for you.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ def tell(event: events.Event) -> None:
 
 def browser_for(provider: Provider) -> Callable[[str], object] | None:
     """Return a scripted browser where no real one can reach a person; None means the system browser."""
-    from oidcclient._shell.browser.environment import Verdict, detect, read_surroundings
-
-    if "--scripted" not in sys.argv and detect(read_surroundings()).kind is Verdict.BROWSER:
+    if "--scripted" not in sys.argv and oidcclient.can_open_browser():
         print("Your browser opens now. Sign in as one of the people named on the page.")
         return None
     print("There is no browser here that could reach you: a scripted one signs in as ann.")

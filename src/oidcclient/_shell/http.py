@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from oidcclient._words.errors import ResponseRefused, TransportError
+from oidcclient._words.errors import OidcError, ResponseRefused, TransportError
 from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.options import Http
 from oidcclient.protocol import is_loopback
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 __all__ = ["AsyncWire", "Wire"]
@@ -39,18 +41,27 @@ def _settings(options: Http, certificate: Certificate, timeout: float, *, loopba
     if options.transport is not None:
         return {**settings, "transport": options.transport, "trust_env": False}
     if not loopback or certificate or options.verify is not True:
-        settings["verify"] = options.verify if options.verify is not True else _context()
-    if certificate:
-        settings["cert"] = certificate
+        settings["verify"] = _context(options, certificate)
     if options.proxy and not loopback:
         settings["proxy"] = options.proxy
     return settings
 
 
-def _context() -> Any:
+def _context(options: Http, certificate: Certificate) -> ssl.SSLContext:
+    """Build what TLS needs; a client certificate is loaded into it, into the program's own context too."""
+    import ssl  # noqa: PLC0415 - loaded by httpx anyway
+
     import httpx  # noqa: PLC0415 - as above
 
-    return httpx.create_ssl_context()
+    if options.verify is True:
+        context = httpx.create_ssl_context(trust_env=options.trust_env)
+    elif isinstance(options.verify, ssl.SSLContext):
+        context = options.verify
+    else:
+        context = ssl.create_default_context(cafile=options.verify)
+    if certificate:
+        context.load_cert_chain(*certificate)
+    return context
 
 
 def _where(request: HttpRequest) -> str:
@@ -98,7 +109,7 @@ def _translated(request: HttpRequest) -> Iterator[None]:
     except httpx.TimeoutException:
         fault = TransportError(f"{_where(request)} timed out")
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-        reason = str(error).split("\n")[0]
+        reason = _reason(error)
         hint = None
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             hint = "The server's certificate is not trusted here: for a private authority pass http=Http(verify=...)."
@@ -106,6 +117,14 @@ def _translated(request: HttpRequest) -> Iterator[None]:
     else:
         return
     raise fault from None
+
+
+def _reason(error: BaseException) -> str:
+    """Say why a connection failed; on trio the words are in the cause."""
+    cause: BaseException | None = error
+    while cause is not None and not str(cause):
+        cause = cause.__cause__ or cause.__context__
+    return str(cause or type(error).__name__).split("\n")[0]
 
 
 class Wire:
@@ -209,12 +228,36 @@ class AsyncWire:
             async with client.stream(
                 request.method, request.url, headers=list(request.headers), content=request.body or None
             ) as answer:
-                async for chunk in answer.aiter_bytes():
-                    collector.add(chunk)
-                return collector.response(answer)
+                fault = await _gather(answer, collector)
+        if fault is not None:
+            raise fault
+        return collector.response(answer)
 
     async def close(self) -> None:
         """Close all connections; the next request makes new ones."""
         clients, self._clients = list(self._clients.values()), {}
         for client in clients:
             await client.aclose()
+
+
+async def _gather(answer: httpx.Response, collector: _Collector) -> OidcError | None:
+    """
+    Collect a body and return what is wrong with it, if anything is.
+
+    A body that is refused is not left half-read: its connection is closed and its generators run to their end, since
+    trio warns of each that is left to the garbage collector.
+    """
+    import httpx  # noqa: PLC0415 - as above
+
+    fault: OidcError | None = None
+    try:
+        async for chunk in answer.aiter_bytes():
+            try:
+                collector.add(chunk)
+            except OidcError as refusal:
+                fault = refusal
+                await answer.aclose()
+    except (httpx.HTTPError, httpx.StreamError):
+        if fault is None:
+            raise
+    return fault

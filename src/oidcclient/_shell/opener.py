@@ -14,7 +14,7 @@ from oidcclient._words.receiver import Receiver
 from .browser.environment import Surroundings, Verdict, detect, read_surroundings
 from .browser.launch import open_in_browser
 
-__all__ = ["GivenBrowser", "Opener", "ShownAddress", "SystemBrowser", "choose_opener"]
+__all__ = ["GivenBrowser", "Opener", "ShownAddress", "SystemBrowser", "can_open_browser", "choose_opener"]
 
 
 class Opener:
@@ -106,6 +106,15 @@ class ShownAddress(Opener):
     def show_again(self, address: str) -> None:
         """Show the new address."""
         say("If you have not opened the address above yet, it has expired. Visit this one:", f"  {address}")
+
+
+def can_open_browser() -> bool:
+    """
+    Tell whether a browser opened on this machine would reach the person, by the rules that `login()` goes by.
+
+    Over SSH, in a container, without a display it would not: `login()` then shows an address instead of opening one.
+    """
+    return detect(read_surroundings()).kind is Verdict.BROWSER
 
 
 def say(*lines: str) -> None:

@@ -30,8 +30,8 @@ _REASONS = {
 def page_answer(page: Page) -> bytes:
     """Answer with a page."""
     headers = [("Content-Type", "text/html; charset=utf-8")]
-    if page.refresh_seconds:
-        headers.append(("Refresh", str(page.refresh_seconds)))
+    if page.next_address:
+        headers.append(("Refresh", f"0; url={page.next_address}"))  # WHATWG HTML, section "shared declarative refresh"
     return _answer(page.status, headers, page.content)
 
 

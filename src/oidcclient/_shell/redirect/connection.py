@@ -14,7 +14,7 @@ from oidcclient._words.errors import printable
 
 from . import pages
 from .answers import FOUND, SEE_OTHER, empty_answer, page_answer, redirect_answer
-from .decision import Accept, AwaitResult, Empty, NoAnswer, NotOurs, ServeDone, ServeStart
+from .decision import PATIENT, Accept, AwaitResult, Empty, NoAnswer, NotOurs, ServeDone, ServeStart
 from .room import WaitingRoom
 from .wire import NeedMore, Refused, Request, RequestParser, TlsHello
 
@@ -117,14 +117,8 @@ class Connection:
     def _read_request(self, deadline: float) -> Request | Refused | TlsHello | None:
         """Read until there is a request; the deadline is for all of it, so that dripping bytes gains nothing."""
         parser = RequestParser()
-        while not self._stopping:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return None
-            data = self._read(left)
-            if data == b"":
-                return None
-            result = parser.feed(data or b"")
+        while not (self._client_closed or self._stopping) and (left := deadline - time.monotonic()) > 0:
+            result = parser.feed(self._read(left) or b"")
             if not isinstance(result, NeedMore):
                 return result
         return None
@@ -157,7 +151,7 @@ class Connection:
             case NoAnswer():
                 self._send(page_answer(pages.no_answer_page(self._app_name)))
             case ServeDone():
-                self._answer_done()
+                self._answer_done(patient=decision.patient)
             case _:
                 assert_never(decision)
 
@@ -183,15 +177,22 @@ class Connection:
         else:
             self._send(redirect_answer(SEE_OTHER, self._room.expected.done_path))
 
-    def _answer_done(self) -> None:
-        outcome = self._room.outcome
+    def _answer_done(self, *, patient: bool) -> None:
+        """Show the result; or say at once that it takes longer, and hold the visit that this page then makes."""
+        room = self._room
+        if patient:
+            room.settled.wait(room.limits.hold_seconds)
+        outcome = room.outcome
         if outcome is None:
-            self._send(page_answer(pages.finishing_page(self._app_name)))
+            again = f"{room.expected.done_path}?{PATIENT}"
+            stopped = room.settled.is_set()
+            waiting = pages.stopped_page(self._app_name) if stopped else pages.finishing_page(self._app_name, again)
+            self._send(page_answer(waiting))
             return
         try:
             self._send(page_answer(pages.result_page(outcome, self._app_name)))
         finally:
-            self._room.result_fetched()
+            room.result_fetched()
 
     def _send(self, answer: bytes) -> None:
         """Write the answer, say that it is all, and read on for a moment (RFC 9112 section 9.6)."""

@@ -14,6 +14,7 @@ from .forms import parse_form
 from .wire import Request
 
 __all__ = [
+    "PATIENT",
     "Accept",
     "AwaitResult",
     "Decision",
@@ -34,6 +35,7 @@ UNSUPPORTED_MEDIA_TYPE = 415
 MISDIRECTED_REQUEST = 421
 SERVICE_UNAVAILABLE = 503
 
+PATIENT = "wait"  # the query with which the page that says "finishing" asks for the result
 _FORM = "application/x-www-form-urlencoded"
 # How browsers announce that nobody has asked for the page yet: today's field first, then those of older ones.
 _AHEAD_OF_TIME = ("sec-purpose", "purpose", "x-purpose", "x-moz")
@@ -121,7 +123,14 @@ class NoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ServeDone:
-    """Show the result, or that it is still being worked on."""
+    """
+    Show the result, or that it is still being worked on.
+
+    Args:
+        patient: Whether the browser shows already that it is worked on, and waits for no less than the result.
+    """
+
+    patient: bool = False
 
 
 Decision = Empty | ServeStart | Accept | AwaitResult | NotOurs | NoAnswer | ServeDone
@@ -149,7 +158,7 @@ def decide(request: Request, expected: Expected, *, accepted: bool) -> Decision:
     if _same(request.path, expected.start_path):
         return _check_manners(request) or (AwaitResult() if accepted else ServeStart())
     if accepted and _same(request.path, expected.done_path):
-        return _check_manners(request) or ServeDone()
+        return _check_manners(request) or ServeDone(patient=request.query == PATIENT)
     return Empty(NOT_FOUND)  # favicon.ico and all else
 
 

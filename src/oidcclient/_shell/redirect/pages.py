@@ -82,12 +82,12 @@ class Page:
     Args:
         status: Its HTTP status.
         content: The HTML.
-        refresh_seconds: After how long the browser asks again; 0 is never.
+        next_address: Where the browser goes by itself once it shows the page; empty is nowhere.
     """
 
     status: int
     content: bytes
-    refresh_seconds: int = 0
+    next_address: str = ""
 
 
 def result_page(outcome: LoginOutcome, app_name: str) -> Page:
@@ -107,11 +107,11 @@ def result_page(outcome: LoginOutcome, app_name: str) -> Page:
     )
 
 
-def finishing_page(app_name: str) -> Page:
-    """Say that the result is not known yet; the browser asks again by itself."""
+def finishing_page(app_name: str, next_address: str) -> Page:
+    """Say that the result is not known yet; the browser shows this and goes on to ask for it, without a script."""
     app = _app(app_name)
     said = ("This takes longer than usual.", "This page shows the result as soon as there is one.")
-    return _page(200, "busy", f"Finishing signing in to {app}", said, app, refresh_seconds=1)
+    return _page(200, "busy", f"Finishing signing in to {app}", said, app, next_address=next_address)
 
 
 def not_ours_page(app_name: str) -> Page:
@@ -157,7 +157,7 @@ def _page(
     app: str,
     *,
     detail: str = "",
-    refresh_seconds: int = 0,
+    next_address: str = "",
 ) -> Page:
     """Fill the template; every text is escaped here and nowhere else."""
     sign, role = _KINDS[kind]
@@ -173,7 +173,7 @@ def _page(
         heading=html.escape(heading),
         paragraphs="\n".join(shown),
     )
-    return Page(status, content.encode(), refresh_seconds)
+    return Page(status, content.encode(), next_address)
 
 
 def _shown(text: str) -> str:

@@ -63,8 +63,7 @@ class Server:
             connection.stop()
         deadline = time.monotonic() + self._limits.close_seconds
         for thread in (*self._acceptors, *served.values()):
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, deadline - time.monotonic()))
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
@@ -103,4 +102,4 @@ class Server:
         with self._lock:
             self._served.pop(connection, None)
         if spoke_tls:
-            self._on_tls()
+            self._on_tls()  # after the above, so that it may close us
