@@ -85,7 +85,7 @@ def _no_page(core: Core, exchange: Exchange) -> Answer:
 def _nothing_here(_core: Core, exchange: Exchange) -> Answer:
     known = {path for path, *_ in api.ROUTES}
     status = 405 if exchange.path in known else 404
-    return json_answer({"error": "not_found" if status == 404 else "method_not_allowed"}, status)  # noqa: PLR2004
+    return json_answer({"error": "not_found" if status == 404 else "method_not_allowed"}, status)  # noqa: PLR2004 - HTTP
 
 
 def _endpoint(core: Core, name: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
