@@ -121,6 +121,7 @@ def test_every_path_but_our_own_is_not_found(path: str, method: str) -> None:
 def test_the_done_page_exists_only_once_the_response_came() -> None:
     assert decided("/done/random", None) == Empty(404)
     assert decided("/done/random", None, accepted=True) == ServeDone()
+    assert decided("/done/random", "wait", accepted=True) == ServeDone(patient=True)
 
 
 def test_the_start_address_sends_a_browser_on_until_the_response_came() -> None:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from queue import Empty, SimpleQueue
 
 import pytest
 
@@ -22,6 +23,7 @@ from tests.redirect.visitor import (
     STATE,
     Opened,
     OpenReceiver,
+    Reply,
     aside,
     connect,
     follow,
@@ -130,15 +132,49 @@ def test_a_slow_exchange_shows_a_page_that_waits_and_then_the_truth(open_receive
     opened.arrived()
     waiting = visit(opened.at(done))
     assert waiting.status == 200
-    assert waiting.headers["refresh"] == "1"
     assert "Finishing" in waiting.text
+    assert waiting.headers["refresh"] == f"0; url={done}?wait"
     assert visit(opened.at(done), method="HEAD").status == 503
-    tab = aside(lambda: visit(opened.at(done)))
-    tab.result(PATIENCE_S)
-    finishing = threading.Thread(target=opened.receiver.finish, args=(LoginOutcome(ok=True),))
-    finishing.start()
-    until(lambda: "You are signed in" in visit(opened.at(done)).text)
-    finishing.join(PATIENCE_S)
+    began = time.monotonic()
+    assert visit(opened.at(f"{done}?wait")).headers["refresh"] == f"0; url={done}?wait"
+    assert time.monotonic() - began > 0.09  # held, so that a browser does not ask all the time
+    tab = aside(lambda: follow_refresh(opened, done))
+    opened.receiver.finish(LoginOutcome(ok=True))
+    assert "You are signed in" in tab.result(PATIENCE_S).text
+
+
+def follow_refresh(opened: Opened, done: str) -> Reply:
+    """Do as a browser does with the Refresh header."""
+    reply = visit(opened.at(done))
+    while "refresh" in reply.headers:
+        reply = visit(opened.at(reply.headers["refresh"].partition("url=")[2]))
+    return reply
+
+
+def test_the_page_that_waits_gets_the_result_the_moment_it_is_known(open_receiver: OpenReceiver) -> None:
+    opened = open_receiver()
+    callback = aside(lambda: visit(opened.good))
+    opened.arrived()
+    done = opened.receiver._opened().expected.done_path
+    patient = aside(lambda: visit(opened.at(f"{done}?wait")))
+    time.sleep(0.1)
+    assert not patient.done()
+    began = time.monotonic()
+    opened.receiver.finish(LoginOutcome(ok=True))
+    assert time.monotonic() - began < 0.5
+    assert "You are signed in" in patient.result(PATIENCE_S).text
+    assert callback.result(PATIENCE_S).status == 303
+
+
+def test_the_page_that_waits_is_told_when_the_program_stops(opened: Opened) -> None:
+    callback = aside(lambda: visit(opened.good))
+    opened.arrived()
+    done = opened.receiver._opened().expected.done_path
+    patient = aside(lambda: visit(opened.at(f"{done}?wait")))
+    until(lambda: len(_server(opened)._served) == 2 and not any(one.reading for one in _server(opened)._served))
+    opened.receiver.close()
+    for tab in (callback, patient):
+        assert "The sign-in was stopped" in tab.result(PATIENCE_S).text
 
 
 def test_finish_returns_as_soon_as_the_page_was_fetched(open_receiver: OpenReceiver) -> None:
@@ -301,6 +337,18 @@ def test_the_notice_about_https_names_the_literal_where_localhost_is_used(open_r
     assert "127.0.0.1 in place of localhost" in notices[0]
 
 
+def test_who_is_told_of_forced_https_may_close_at_once() -> None:
+    closed = threading.Event()
+
+    def give_up(_: str) -> None:
+        receiver.close()
+        closed.set()
+
+    receiver = LoopbackReceiver(Loopback(), on_notice=give_up)
+    send(receiver.open(STATE), b"\x16")
+    assert closed.wait(PATIENCE_S)
+
+
 def test_forced_https_without_anybody_to_tell_is_still_known(opened: Opened) -> None:
     send(opened.redirect_uri, b"\x16")
     until(lambda: opened.receiver.https_was_forced)
@@ -362,10 +410,63 @@ def test_ctrl_c_ends_a_waiting_program_within_a_second_idle_connections_or_not()
     assert "ResourceWarning" not in said
 
 
-def test_proxies_have_no_part_in_loopback(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy"):
-        monkeypatch.setitem(os.environ, name, "http://127.0.0.1:1")
-    opened.still_works()
+NO_CONNECTION_PROGRAM = """
+    import sys
+    from oidcclient._shell.redirect import LoopbackReceiver
+    from oidcclient._words.receiver import LoginOutcome
+    from oidcclient._words.ways import Loopback
+
+    outgoing = []
+    sys.addaudithook(lambda event, _: event in {"socket.connect", "socket.getaddrinfo"} and outgoing.append(event))
+    receiver = LoopbackReceiver(Loopback())
+    print(receiver.open("the-state-of-this-sign-in"), flush=True)
+    receiver.wait(60)
+    receiver.finish(LoginOutcome(ok=True))
+    receiver.close()
+    print(outgoing, flush=True)
+"""
+
+
+def test_nothing_on_loopback_goes_through_a_proxy_for_nothing_connects() -> None:
+    program = [sys.executable, "-W", "error", "-c", textwrap.dedent(NO_CONNECTION_PROGRAM)]
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:1")
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env={**os.environ, **proxies}) as waiting:
+        assert waiting.stdout is not None
+        redirect_uri = waiting.stdout.readline().strip()
+        assert "You are signed in" in follow(f"{redirect_uri}?state={STATE}").text
+        assert waiting.stdout.read().strip() == "[]"
+    assert waiting.returncode == 0
+
+
+def test_daemon_threads_hold_no_exit_where_a_program_forgets_to_close() -> None:
+    forgetful = textwrap.dedent(WAITING_PROGRAM).replace("receiver.wait(60)", "input()").replace("close()", "start_uri")
+    with subprocess.Popen(
+        [sys.executable, "-c", forgetful], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as waiting:
+        assert waiting.stdin is not None
+        assert waiting.stdout is not None
+        with connect(waiting.stdout.readline().strip()):
+            began = time.monotonic()
+            waiting.communicate("\n", timeout=PATIENCE_S)
+        assert time.monotonic() - began < 2
+    assert waiting.returncode == 0
+
+
+def test_the_main_thread_sleeps_in_short_slices_for_windows_notices_ctrl_c_between_them(opened: Opened) -> None:
+    room = opened.receiver._opened()
+    slept: list[float] = []
+
+    class Watched:
+        def get(self, timeout: float) -> None:
+            slept.append(timeout)
+            time.sleep(timeout)
+            raise Empty
+
+    room._events = Watched()  # type: ignore[assignment]  # stands in for the queue
+    assert opened.receiver.wait(0.35) is None
+    assert len(slept) >= 4
+    assert max(slept) <= 0.1
+    room._events = SimpleQueue()
 
 
 @pytest.mark.parametrize("unwanted", ["ssl", "http.server", "http.client", "asyncio", "email", "httpx"])

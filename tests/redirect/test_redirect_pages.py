@@ -21,7 +21,7 @@ ALL: dict[str, Callable[[str], pages.Page]] = {
     "signed in, own words": lambda app: pages.result_page(LoginOutcome(ok=True, message=NASTY), app),
     "failed": lambda app: pages.result_page(LoginOutcome(ok=False), app),
     "failed, own words": lambda app: pages.result_page(LoginOutcome(ok=False, message=NASTY, detail=NASTY), app),
-    "finishing": pages.finishing_page,
+    "finishing": lambda app: pages.finishing_page(app, "/done/a?wait"),
     "not ours": pages.not_ours_page,
     "no answer": pages.no_answer_page,
     "start failed": pages.start_failed_page,
@@ -128,7 +128,7 @@ def test_whatever_text_is_reflected_makes_one_page_of_our_elements(text: str) ->
 
 
 def test_the_style_hash_is_that_of_the_style_sent() -> None:
-    content = pages.finishing_page("gh").content.decode()
+    content = pages.stopped_page("gh").content.decode()
     style = content.partition("<style>")[2].partition("</style>")[0]
     policy = dict(pages.PAGE_HEADERS)["Content-Security-Policy"]
     assert f"style-src 'sha256-{b64encode(sha256(style.encode()).digest()).decode()}';" in policy
@@ -155,8 +155,8 @@ def test_a_page_has_exactly_these_headers() -> None:
     )
 
 
-def test_the_finishing_page_asks_again_by_itself() -> None:
-    assert b"\r\nRefresh: 1\r\n" in page_answer(pages.finishing_page("gh"))
+def test_the_finishing_page_asks_for_the_result_by_itself() -> None:
+    assert b"\r\nRefresh: 0; url=/done/a?wait\r\n" in page_answer(pages.finishing_page("gh", "/done/a?wait"))
     assert b"\r\nRefresh:" not in page_answer(pages.result_page(OK, "gh"))
 
 
