@@ -35,15 +35,16 @@ def real_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
 class SignIn(threading.Thread):
     """`login()` as a program calls it, beside the person."""
 
-    def __init__(self, client: oidcclient.Client) -> None:
+    def __init__(self, client: oidcclient.Client, via: oidcclient.Loopback | None = None) -> None:
         super().__init__(daemon=True)
         self.client = client
+        self.via = via
         self.session: oidcclient.Session | None = None
         self.error: oidcclient.OidcError | None = None
 
     def run(self) -> None:
         try:
-            self.session = self.client.login(timeout=90)
+            self.session = self.client.login(via=self.via, timeout=90)
         except oidcclient.OidcError as error:
             self.error = error
 
@@ -67,13 +68,12 @@ def decide(driver: Chrome, value: str) -> None:
     driver.find_element(By.CSS_SELECTOR, f"button[value={value}]").click()
 
 
-def client_of(provider: Provider, **settings: object) -> oidcclient.Client:
+def client_of(provider: Provider, client_id: str | None = None) -> oidcclient.Client:
     return oidcclient.Client(
         provider.issuer,
-        provider.client_id,
+        client_id or provider.client_id,
         scopes=["openid", "profile", "email"],
         policy=TEST_POLICY,
-        **settings,  # type: ignore[arg-type] # varies by test
     )
 
 
