@@ -298,7 +298,7 @@ def _complete(plan: LoginPlan, started: Started, callback: CallbackArrived) -> F
     id_token = yield from _checked_id_token(plan, started, tokens, now)
     _report(plan, tokens, id_token)
     record = _record(plan, started, tokens, id_token, now)
-    yield from run(lambda: plan.store.save(record))
+    yield from run(lambda: plan.store.save(record, current=True))
     return record
 
 

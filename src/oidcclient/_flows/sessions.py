@@ -48,8 +48,11 @@ def find_session(query: SessionQuery, account: str | None) -> Flow[SessionRecord
         LoginRequired: There is none.
         StoreError: The store cannot be read.
     """
-    records = yield from usable_sessions(query)
-    for record in records:
+    if account is None:
+        record = yield from run(lambda: query.store.current(query.profile, query.issuer, query.client_id))
+        if record is not None and frozenset(record.binding_hooks) == query.binding_hooks:
+            return record
+    for record in (yield from usable_sessions(query)):
         if account is None or record.account == account:
             return record
     who = "nobody is signed in" if account is None else "that account is not signed in"

@@ -8,7 +8,25 @@ from typing import Protocol
 
 from .values import AccessToken, Json
 
-__all__ = ["SessionRecord", "Store"]
+__all__ = ["Lock", "RecordKey", "SessionRecord", "Store"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """
+    Which session: there is one record for each.
+
+    Args:
+        profile: The name under which it is stored.
+        issuer: The issuer.
+        client_id: The client.
+        account: The `sub` signed in.
+    """
+
+    profile: str
+    issuer: str
+    client_id: str
+    account: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +44,14 @@ class SessionRecord:
         tokens: Access tokens by resource indicator; the empty string stands for none. Secret.
         refresh_token: Secret; None where none was given.
         scopes: The scopes asked for.
+        resources: The resource indicators asked for; the grant is for these.
         hook_state: What each hook keeps, by its name. Secret.
         binding_hooks: The hooks without which this session is never used.
         signed_in_at: When, in Unix seconds.
+        metadata: The provider's metadata as it came; None where the program gives it.
+        metadata_until: When it is to be fetched again, in Unix seconds.
+        keys: The provider's key set as it came; None where none was fetched.
+        keys_until: When it is to be fetched again, in Unix seconds.
     """
 
     profile: str
@@ -40,13 +63,35 @@ class SessionRecord:
     tokens: Mapping[str, AccessToken] = field(repr=False)
     refresh_token: str | None = field(repr=False)
     scopes: tuple[str, ...]
+    resources: tuple[str, ...] = ()
     hook_state: Mapping[str, dict[str, Json]] = field(default_factory=dict, repr=False)
     binding_hooks: tuple[str, ...] = ()
     signed_in_at: float
+    metadata: Mapping[str, Json] | None = field(default=None, repr=False)
+    metadata_until: float = 0.0
+    keys: Mapping[str, Json] | None = field(default=None, repr=False)
+    keys_until: float = 0.0
+
+    @property
+    def key(self) -> RecordKey:
+        """Which session this is."""
+        return RecordKey(self.profile, self.issuer, self.client_id, self.account)
+
+
+class Lock(Protocol):
+    """A lock that is held until it is released, or until its process ends, however it ends."""
+
+    def release(self) -> None:
+        """Let go. Never raises; safe to call twice."""
+        ...
 
 
 class Store(Protocol):
-    """Keep session records. Methods may block and may be called from several threads at once."""
+    """
+    Keep session records. Methods may block and may be called from several threads and processes at once.
+
+    Whatever happens, nothing is lost: a record that cannot be read is kept aside or left alone, never deleted.
+    """
 
     def probe(self) -> None:
         """
@@ -57,14 +102,63 @@ class Store(Protocol):
         """
         ...
 
+    def current(self, profile: str, issuer: str, client_id: str) -> SessionRecord | None:
+        """
+        Return the record last made current, or None.
+
+        Raises:
+            StoreError: The store cannot be read.
+            LoginRequired: The key that the record is encrypted with is gone.
+        """
+        ...
+
     def records(self, profile: str, issuer: str, client_id: str) -> tuple[SessionRecord, ...]:
-        """Return the records of a profile, issuer and client, the last one used first."""
+        """
+        Return the records of a profile, issuer and client, the current one first.
+
+        Raises:
+            StoreError: The store cannot be read.
+            LoginRequired: The key that a record is encrypted with is gone.
+        """
         ...
 
-    def save(self, record: SessionRecord) -> None:
-        """Save a record in place of any of the same profile, issuer, client and account, and make it the last used."""
+    def load(self, key: RecordKey) -> SessionRecord | None:
+        """
+        Return one record as it is now, or None.
+
+        Raises:
+            StoreError: The store cannot be read.
+            LoginRequired: The key that the record is encrypted with is gone.
+        """
         ...
 
-    def delete(self, record: SessionRecord) -> None:
-        """Forget a record; no error if it is gone."""
+    def save(self, record: SessionRecord, *, current: bool = False) -> None:
+        """
+        Save a record, whole or not at all, in place of the one with the same key.
+
+        Args:
+            record: The record.
+            current: Whether it becomes the current one. The first one of its client does in any case.
+
+        Raises:
+            StoreError: It was not saved; what was stored before is untouched.
+        """
+        ...
+
+    def delete(self, key: RecordKey) -> None:
+        """
+        Forget a record; no error if it is gone.
+
+        Raises:
+            StoreError: It could not be removed.
+        """
+        ...
+
+    def try_lock(self, key: RecordKey) -> Lock | None:
+        """
+        Lock one record against all other processes and threads, at once, or return None if it is locked.
+
+        Raises:
+            StoreError: The store cannot lock.
+        """
         ...

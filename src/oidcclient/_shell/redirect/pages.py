@@ -136,9 +136,9 @@ def no_answer_page(app_name: str) -> Page:
 
 
 def start_failed_page(app_name: str) -> Page:
-    """Say that the provider's sign-in page could not be reached."""
+    """Say that there is no address to send the browser to."""
     app = _app(app_name)
-    said = ("The provider's sign-in page could not be reached.", f"Go back to {app} to see why, and close this tab.")
+    said = ("The provider's sign-in page could not be opened.", f"Go back to {app} to see why, and close this tab.")
     return _page(503, "bad", "The sign-in could not be started", said, app)
 
 
