@@ -1,21 +1,14 @@
-"""One sign-in from its first address to its last page, and every way it can end early."""
+"""One sign-in from its first address to its last page."""
 
-import logging
-import os
-import signal
 import socket
-import subprocess
-import sys
-import textwrap
 import threading
 import time
-from queue import Empty, SimpleQueue
 
 import pytest
 
 from oidcclient._shell.redirect import Limits, LoopbackReceiver
 from oidcclient._shell.redirect.server import Server
-from oidcclient._words.errors import DiscoveryRefused, LoginCancelled
+from oidcclient._words.errors import DiscoveryRefused
 from oidcclient._words.receiver import CallbackArrived, LoginOutcome, StartRequested
 from oidcclient._words.ways import Loopback
 from tests.redirect.visitor import (
@@ -166,17 +159,6 @@ def test_the_page_that_waits_gets_the_result_the_moment_it_is_known(open_receive
     assert callback.result(PATIENCE_S).status == 303
 
 
-def test_the_page_that_waits_is_told_when_the_program_stops(opened: Opened) -> None:
-    callback = aside(lambda: visit(opened.good))
-    opened.arrived()
-    done = opened.receiver._opened().expected.done_path
-    patient = aside(lambda: visit(opened.at(f"{done}?wait")))
-    until(lambda: len(_server(opened)._served) == 2 and not any(one.reading for one in _server(opened)._served))
-    opened.receiver.close()
-    for tab in (callback, patient):
-        assert "The sign-in was stopped" in tab.result(PATIENCE_S).text
-
-
 def test_finish_returns_as_soon_as_the_page_was_fetched(open_receiver: OpenReceiver) -> None:
     opened = open_receiver(limits=Limits(result_seconds=PATIENCE_S * 2))
     tab = aside(lambda: follow(opened.good))
@@ -215,103 +197,10 @@ def test_the_wait_ends_without_an_event_when_its_time_is_over(opened: Opened) ->
     assert opened.receiver.wait(-1) is None
 
 
-def test_cancel_from_another_thread_ends_the_wait_at_once(opened: Opened) -> None:
-    threading.Timer(0.1, opened.receiver.cancel).start()
-    began = time.monotonic()
-    with pytest.raises(LoginCancelled):
-        opened.receiver.wait(PATIENCE_S)
-    assert time.monotonic() - began < 1
-    with pytest.raises(LoginCancelled):
-        opened.receiver.wait(0)
-
-
-def test_close_from_another_thread_ends_the_wait_at_once(opened: Opened) -> None:
-    threading.Timer(0.1, opened.receiver.close).start()
-    with pytest.raises(LoginCancelled):
-        opened.receiver.wait(PATIENCE_S)
-
-
-def test_close_is_quick_and_lets_every_connection_go(opened: Opened) -> None:
-    held = aside(lambda: visit(opened.good))
-    opened.arrived()
-    starting = aside(lambda: visit(opened.start))
-    idle = [connect(opened.redirect_uri) for _ in range(5)]
-    until(lambda: len(_server(opened)._served) == 7)
-    began = time.monotonic()
-    opened.receiver.close()
-    assert time.monotonic() - began < 1
-    assert not _server(opened)._served
-    assert "The sign-in was stopped" in held.result(PATIENCE_S).text
-    assert "The sign-in was stopped" in starting.result(PATIENCE_S).text
-    for connection in idle:
-        with connection:
-            assert connection.recv(1) == b""
-    with pytest.raises(OSError):  # noqa: PT011 - refused, in the system's words
-        connect(opened.redirect_uri)
-
-
-def test_close_tells_a_browser_at_the_start_address_that_nothing_starts(opened: Opened) -> None:
-    tab = aside(lambda: visit(opened.start))
-    started(opened)
-    opened.receiver.close()
-    assert tab.result(PATIENCE_S).status == 503
-
-
-def test_close_is_idempotent_and_needs_no_open() -> None:
-    receiver = LoopbackReceiver(Loopback())
-    receiver.close()
-    receiver.close()
-    with pytest.raises(LoginCancelled):
-        receiver.open(STATE)
-
-
-def test_requests_that_were_read_before_the_close_are_answered_truly(opened: Opened) -> None:
-    opened.receiver.close()
-    room = opened.receiver._opened()
-    _, ticket = room.ask_for_start()
-    assert ticket.answered.is_set()
-    assert ticket.address is None
-
-
-def test_a_server_that_is_closing_takes_nobody_in(opened: Opened) -> None:
-    opened.receiver.close()
-    ours, theirs = socket.socketpair()
-    with theirs:
-        _server(opened)._admit(ours)
-        assert theirs.recv(1) == b""
-
-
 def _server(opened: Opened) -> Server:
     server = opened.receiver._server
     assert server is not None
     return server
-
-
-def test_a_system_without_room_for_a_connection_does_not_end_the_listening(open_receiver: OpenReceiver) -> None:
-    class Full:
-        """A listening socket whose accept() fails first and is closed by its server after."""
-
-        def __init__(self) -> None:
-            self.tries = 0
-
-        def settimeout(self, seconds: float) -> None:
-            raise OSError("closed already")
-
-        def accept(self) -> None:
-            self.tries += 1
-            raise OSError("too many open files")
-
-        def shutdown(self, how: int) -> None:
-            raise OSError("not connected")
-
-        def close(self) -> None:
-            pass
-
-    full = Full()
-    server = Server([full], Limits(), connect=lambda _: pytest.fail("nobody came"), on_tls=lambda: None)  # type: ignore[list-item]  # stands in for a socket
-    until(lambda: full.tries > 2)
-    server.close()
-    assert full.tries < 100
 
 
 def test_a_browser_that_forces_https_is_noticed_and_said_once(open_receiver: OpenReceiver) -> None:
@@ -364,115 +253,6 @@ def test_a_fixed_port_lets_the_client_close_first(open_receiver: OpenReceiver) -
         began = time.monotonic()
         assert parse_reply(read_to_end(lingering)).status == 400
         assert time.monotonic() - began > 0.2
-
-
-def test_nothing_secret_is_logged(opened: Opened, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    visit(f"{opened.redirect_uri}?code=forged-code&state=forged-state")
-    visit(opened.at("/a\x1b[31m?code=forged-code".replace("\x1b", "%1b")))
-    send(opened.redirect_uri, b"broken forged-code\r\n")
-    starting = aside(lambda: visit(opened.start))
-    opened.receiver.send_on(started(opened), PROVIDER)
-    starting.result(PATIENCE_S)
-    opened.still_works()
-    assert "path=/callback" in caplog.text
-    assert {record.levelno for record in caplog.records} == {logging.DEBUG}
-    for secret in ("the-code", "forged", STATE, "login.example.com", opened.start.rpartition("/")[2]):
-        assert secret not in caplog.text
-
-
-WAITING_PROGRAM = """
-    from oidcclient._shell.redirect import LoopbackReceiver
-    from oidcclient._words.ways import Loopback
-
-    receiver = LoopbackReceiver(Loopback())
-    try:
-        print(receiver.open("a-state"), flush=True)
-        receiver.wait(60)
-    finally:
-        receiver.close()
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there Ctrl-C goes to the whole console, the test's own included")
-def test_ctrl_c_ends_a_waiting_program_within_a_second_idle_connections_or_not() -> None:
-    program = [sys.executable, "-W", "error", "-c", textwrap.dedent(WAITING_PROGRAM)]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
-        assert waiting.stdout is not None
-        redirect_uri = waiting.stdout.readline().strip()
-        with connect(redirect_uri), connect(redirect_uri):
-            began = time.monotonic()
-            waiting.send_signal(signal.SIGINT)
-            _, said = waiting.communicate(timeout=PATIENCE_S)
-        assert time.monotonic() - began < 1
-    assert waiting.returncode in {-signal.SIGINT, 130, 1}
-    assert said.rstrip().endswith("KeyboardInterrupt")
-    assert "ResourceWarning" not in said
-
-
-NO_CONNECTION_PROGRAM = """
-    import sys
-    from oidcclient._shell.redirect import LoopbackReceiver
-    from oidcclient._words.receiver import LoginOutcome
-    from oidcclient._words.ways import Loopback
-
-    outgoing = []
-    sys.addaudithook(lambda event, _: event in {"socket.connect", "socket.getaddrinfo"} and outgoing.append(event))
-    receiver = LoopbackReceiver(Loopback())
-    print(receiver.open("the-state-of-this-sign-in"), flush=True)
-    receiver.wait(60)
-    receiver.finish(LoginOutcome(ok=True))
-    receiver.close()
-    print(outgoing, flush=True)
-"""
-
-
-def test_nothing_on_loopback_goes_through_a_proxy_for_nothing_connects() -> None:
-    program = [sys.executable, "-W", "error", "-c", textwrap.dedent(NO_CONNECTION_PROGRAM)]
-    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:1")
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env={**os.environ, **proxies}) as waiting:
-        assert waiting.stdout is not None
-        redirect_uri = waiting.stdout.readline().strip()
-        assert "You are signed in" in follow(f"{redirect_uri}?state={STATE}").text
-        assert waiting.stdout.read().strip() == "[]"
-    assert waiting.returncode == 0
-
-
-def test_daemon_threads_hold_no_exit_where_a_program_forgets_to_close() -> None:
-    forgetful = textwrap.dedent(WAITING_PROGRAM).replace("receiver.wait(60)", "input()").replace("close()", "start_uri")
-    with subprocess.Popen(
-        [sys.executable, "-c", forgetful], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as waiting:
-        assert waiting.stdin is not None
-        assert waiting.stdout is not None
-        with connect(waiting.stdout.readline().strip()):
-            began = time.monotonic()
-            waiting.communicate("\n", timeout=PATIENCE_S)
-        assert time.monotonic() - began < 2
-    assert waiting.returncode == 0
-
-
-def test_the_main_thread_sleeps_in_short_slices_for_windows_notices_ctrl_c_between_them(opened: Opened) -> None:
-    room = opened.receiver._opened()
-    slept: list[float] = []
-
-    class Watched:
-        def get(self, timeout: float) -> None:
-            slept.append(timeout)
-            time.sleep(timeout)
-            raise Empty
-
-    room._events = Watched()  # type: ignore[assignment]  # stands in for the queue
-    assert opened.receiver.wait(0.35) is None
-    assert len(slept) >= 4
-    assert max(slept) <= 0.1
-    room._events = SimpleQueue()
-
-
-@pytest.mark.parametrize("unwanted", ["ssl", "http.server", "http.client", "asyncio", "email", "httpx"])
-def test_importing_the_listener_is_light(unwanted: str) -> None:
-    code = f"import sys, oidcclient._shell.redirect; sys.exit({unwanted!r} in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_callback_is_known_by_its_type() -> None:
