@@ -24,6 +24,7 @@ __all__ = [
     "text_member",
 ]
 
+DEEPEST = 64  # levels; real documents have five, and what is deeper could exhaust whoever prints it
 FARTHEST_TIME = 1e15  # seconds, some 30 million years; infinity is beyond it and NaN is not below it
 JSON_TYPES = ("application/json",)
 _TOO_MANY, _UNAVAILABLE, _SERVER_ERRORS = 429, 503, 500
@@ -44,9 +45,39 @@ def _no_constant(_name: str) -> NoReturn:
     raise ValueError("NaN and Infinity are no JSON")
 
 
+def _deeper(value: Json, levels: int) -> bool:
+    """Tell whether a value nests deeper than that; without recursion, which is what deep nesting attacks."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            item
+            for part in level
+            if isinstance(part, dict | list)
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
+    return bool(level)
+
+
+def _strict_json(body: bytes) -> tuple[Json, str | None]:
+    """
+    Return a value, or the rule that its text breaks.
+
+    A parser's exception holds the text itself, secrets included. It ends here, so that none stands behind an error.
+    """
+    try:
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
+        # a lone surrogate or an infinite number (1e400) could not be written anywhere later
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except _DuplicateMemberError:
+        return None, "duplicate"
+    except (ValueError, RecursionError):  # UnicodeError and JSONDecodeError are ValueErrors
+        return None, "json"
+    return (None, "json") if _deeper(value, DEEPEST) else (value, None)
+
+
 def json_object(body: bytes, what: str, error: type[OidcError] = ResponseRefused) -> dict[str, Json]:
     """
-    Parse a JSON object strictly: UTF-8, no member twice, no lone surrogates, no NaN.
+    Parse a JSON object strictly: UTF-8, no member twice, no lone surrogates, no NaN, no bottomless nesting.
 
     Args:
         body: The bytes; the caller has limited their number.
@@ -56,14 +87,11 @@ def json_object(body: bytes, what: str, error: type[OidcError] = ResponseRefused
     Raises:
         OidcError: Of the class given. See RFC 8259 sections 4 and 8; RFC 6749 section 3.2 for duplicates.
     """
-    try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate could not be written anywhere later
-    except _DuplicateMemberError:
-        raise error(f"{what} names a member twice", rule="duplicate", section="RFC 8259 section 4") from None
-    except (ValueError, RecursionError):  # UnicodeError and JSONDecodeError are ValueErrors; neither may be chained:
-        # both hold the text itself
-        raise error(f"{what} is not valid JSON", rule="json", section="RFC 8259") from None
+    value, broken = _strict_json(body)
+    if broken == "duplicate":
+        raise error(f"{what} names a member twice", rule="duplicate", section="RFC 8259 section 4")
+    if broken:
+        raise error(f"{what} is not valid JSON", rule="json", section="RFC 8259")
     if not isinstance(value, dict):
         raise error(f"{what} is not a JSON object", rule="json", section="RFC 8259 section 4")
     return value
@@ -103,10 +131,10 @@ def b64url_decode(text: str) -> bytes:
     """
     try:
         data = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, UnicodeEncodeError) as fault:
-        raise ValueError("not base64url") from fault
-    if b64url_encode(data) != text:
-        raise ValueError("not canonical base64url")
+    except (binascii.Error, UnicodeEncodeError):
+        data = None  # the exception holds the text, which may be secret: none is chained
+    if data is None or b64url_encode(data) != text:
+        raise ValueError("not base64url, or not in its canonical form")
     return data
 
 
