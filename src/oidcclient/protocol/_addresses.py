@@ -105,8 +105,12 @@ def redirect_target(name: str, address: str, location: str | None, *, issuer: st
     Raises:
         DiscoveryRefused: There is no target, or it may not be used.
     """
-    target = urljoin(address, location or "")
-    if not location or urlsplit(target).scheme != urlsplit(address).scheme:
+    try:
+        target = urljoin(address, location or "")
+        stays = urlsplit(target).scheme == urlsplit(address).scheme
+    except ValueError:  # "https://[": no address at all
+        target, stays = "", False
+    if not location or not stays:
         raise DiscoveryRefused(
             f"the provider's {name} redirects to another scheme or nowhere",
             rule="redirect",
