@@ -18,6 +18,7 @@ _OK = 200
 _MOST_KEYS = 100  # real sets hold fewer than ten
 _MOST_TRIED = 4  # signatures tried for one token, so that a set of equals costs no more
 _SMALLEST_RSA = 2048  # bits; RFC 7518 section 3.3
+_LARGEST_RSA = 16_384  # bits; OpenSSL verifies with none that is larger, and time grows with the square
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})  # RFC 7518 sections 6.2.2, 6.3.2, 6.4.1
 
 # What key an algorithm needs: kty, and curve where there is one (RFC 7518 sections 3.3 to 3.5, RFC 8037, RFC 9864).
@@ -94,7 +95,9 @@ def keys_for(key_set: KeySet, *, kid: str | None, algorithm: str) -> tuple[Mappi
 
 
 def _fits(key: Mapping[str, Any], algorithm: str) -> bool:
-    kty, curve = _FITS[algorithm]
+    kty, curve = _FITS.get(algorithm, (None, None))
+    if kty is None:  # none, HS* and whatever else is not ours: no key ever fits
+        return False
     operations = key.get("key_ops")
     return (
         key.get("kty") == kty
@@ -102,7 +105,7 @@ def _fits(key: Mapping[str, Any], algorithm: str) -> bool:
         and key.get("use", "sig") == "sig"
         and (operations is None or (isinstance(operations, list) and "verify" in operations))
         and key.get("alg", algorithm) in _names_of(algorithm)
-        and (kty != "RSA" or _rsa_bits(key) >= _SMALLEST_RSA)
+        and (kty != "RSA" or _SMALLEST_RSA <= _rsa_bits(key) <= _LARGEST_RSA)
     )
 
 
