@@ -13,17 +13,14 @@ from oidcclient._words.values import ProviderMetadata, TokenResponse
 from ._addresses import check_endpoint, check_issuer, is_loopback, origin, redirect_target
 from ._authorization import (
     AuthorizationRequest,
-    PushedRequest,
     Transaction,
     authorization_address,
     authorization_parameters,
-    build_par_request,
     callback_path,
     new_transaction,
-    parse_par_response,
-    pushed_address,
 )
 from ._callback import check_state, parse_callback, same_secret
+from ._challenges import Challenge, parse_challenges
 from ._client_auth import (
     ClientAuth,
     ClientSecretBasic,
@@ -42,12 +39,14 @@ from ._metadata import (
     metadata_from,
     parse_metadata,
 )
+from ._par import PushedRequest, build_par_request, parse_par_response, pushed_address
 from ._token import build_code_request, check_token_type, granted_scope, missing_scopes, parse_token_response
 from ._userinfo import build_userinfo_request, check_userinfo_sub, parse_userinfo_response, verify_userinfo
 
 __all__ = [
     "REDIRECTS",
     "AuthorizationRequest",
+    "Challenge",
     "ClientAuth",
     "ClientSecretBasic",
     "ClientSecretJwt",
@@ -87,6 +86,7 @@ __all__ = [
     "new_transaction",
     "origin",
     "parse_callback",
+    "parse_challenges",
     "parse_id_token",
     "parse_jwt",
     "parse_key_set",

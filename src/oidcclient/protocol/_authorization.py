@@ -1,4 +1,4 @@
-"""The authorization request: PKCE, state, nonce, what the caller asks for (OIDC Core 3.1.2.1, RFC 7636, RFC 9126)."""
+"""The authorization request: PKCE, state, nonce, what the caller asks for (OIDC Core 3.1.2.1, RFC 7636)."""
 
 from __future__ import annotations
 
@@ -7,34 +7,29 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from oidcclient._words.errors import ResponseRefused, UsageError
-from oidcclient._words.http import HttpRequest, HttpResponse
+from oidcclient._words.errors import DiscoveryRefused, UsageError
+from oidcclient._words.http import HttpRequest
 from oidcclient._words.policy import Policy
 from oidcclient._words.values import Json, ProviderMetadata
 
-from ._parsing import finite, form_body, json_object, parse_error, text_member
+from ._parsing import form_body
 
 __all__ = [
     "AuthorizationRequest",
-    "PushedRequest",
     "Transaction",
     "authorization_address",
     "authorization_parameters",
-    "build_par_request",
     "callback_path",
     "new_transaction",
-    "parse_par_response",
-    "pushed_address",
 ]
 
 _RANDOM_BYTES = 32  # 256 bits: RFC 7636 section 7.1 for the verifier; state and nonce get as much
 _VERIFIER_LENGTH = 43  # characters: 32 octets in base64url (RFC 7636 section 4.1)
-_CREATED, _OK = 201, 200
 _PROMPTS = ("none", "login", "consent", "select_account", "create")
 
-# What a caller's extra parameters may never replace.
+# What neither a caller's extra parameters nor a hook may ever set; `dpop_jkt` is a hook's.
 PROTECTED = frozenset(
     {
         "client_assertion",
@@ -100,7 +95,9 @@ class AuthorizationRequest:
             raise UsageError("max_age must be 0 or more seconds", rule="max_age", received=self.max_age)
         for resource in self.resources:
             _check_resource(resource)
-        refused = sorted(name for name in self.extra if name in PROTECTED | _NAMED or name.startswith("code_challenge"))
+        _check_claims(self.claims)
+        given = {name for name in ("ui_locales", "id_token_hint") if getattr(self, name) is not None}
+        refused = sorted(name for name in self.extra if _is_reserved(name) or name in given)
         if refused:
             raise UsageError(
                 f"extra may not hold {', '.join(refused)}",
@@ -119,6 +116,25 @@ class AuthorizationRequest:
         return tuple(str(value) for value in values)
 
 
+def _is_reserved(name: str) -> bool:
+    return name in PROTECTED | _NAMED or name.startswith("code_challenge")
+
+
+def _check_claims(claims: Mapping[str, Json] | None) -> None:
+    """An essential `acr` is read from here, so a wrong form must not pass for "not demanded"."""
+    places = [] if claims is None else [claims.get("id_token"), claims.get("userinfo")]
+    readable = all(isinstance(place, Mapping | None) for place in places)
+    for place in places if readable else []:
+        acr = (place or {}).get("acr")
+        readable = readable and not (isinstance(acr, Mapping) and not isinstance(acr.get("values", []), list | tuple))
+    try:
+        json.dumps(claims, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        readable = False
+    if not readable:
+        raise UsageError("claims must be JSON as OIDC Core 5.5 defines it", rule="claims", section="OIDC Core 5.5")
+
+
 def _check_prompt(prompt: str | None) -> None:
     values = (prompt or "").split(" ") if prompt is not None else []
     if not set(values) <= set(_PROMPTS):
@@ -130,8 +146,12 @@ def _check_prompt(prompt: str | None) -> None:
 
 
 def _check_resource(resource: str) -> None:
-    parts = urlsplit(resource)
-    if not parts.scheme or not (parts.netloc or parts.path) or "#" in resource:
+    try:
+        parts = urlsplit(resource)
+        absolute = bool(parts.scheme and (parts.netloc or parts.path))
+    except ValueError:  # "https://[": no URI at all
+        absolute = False
+    if not absolute or "#" in resource:
         raise UsageError(
             "a resource must be an absolute URI without fragment",
             rule="resource",
@@ -205,7 +225,7 @@ def authorization_parameters(
         added: What hooks contribute.
 
     Raises:
-        UsageError: A hook would replace a parameter.
+        UsageError: A hook would set a parameter of the core.
     """
     import pkce  # noqa: PLC0415 - loaded already by new_transaction
 
@@ -230,77 +250,32 @@ def authorization_parameters(
         **asked.extra,
     }
     present = {name: value for name, value in parameters.items() if value is not None}
-    clash = sorted(present.keys() & added.keys())
+    clash = sorted(name for name in added if name in present or (_is_reserved(name) and name != "dpop_jkt"))
     if clash:
-        raise UsageError(f"a hook may not replace {', '.join(clash)}", rule="hook")
+        raise UsageError(f"a hook may not set {', '.join(clash)}", rule="hook")
     return [*present.items(), *(("resource", uri) for uri in asked.resources), *added.items()]
 
 
 def authorization_address(metadata: ProviderMetadata, parameters: list[tuple[str, str]]) -> str:
-    """Return the address for the browser (RFC 6749 section 4.1.1); the endpoint's own query is kept (section 3.1)."""
-    endpoint = metadata.authorization_endpoint or ""
-    return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(parameters, quote_via=quote)}"
-
-
-@dataclass(frozen=True, slots=True)
-class PushedRequest:
     """
-    A pushed authorization request (RFC 9126 section 2.2).
-
-    Args:
-        request_uri: Opaque; good once.
-        expires_in: Its lifetime, in seconds.
-    """
-
-    request_uri: str = field(repr=False)
-    expires_in: float
-
-
-def build_par_request(metadata: ProviderMetadata, parameters: list[tuple[str, str]], policy: Policy) -> HttpRequest:
-    """
-    Make the push, without client authentication (RFC 9126 section 2.1).
+    Return the address for the browser (RFC 6749 section 4.1.1); the endpoint's own query is kept (section 3.1).
 
     Raises:
-        UsageError: The provider has no endpoint for it.
+        DiscoveryRefused: That query names one of our parameters, which would then come twice.
     """
-    endpoint = metadata.pushed_authorization_request_endpoint
-    if endpoint is None:
-        raise UsageError("the provider has no pushed authorization requests", rule="par", section="RFC 9126 section 5")
-    return form_request(endpoint, parameters, policy)
+    endpoint = metadata.authorization_endpoint or ""
+    own = {name for name, _ in parse_qsl(endpoint.partition("?")[2], keep_blank_values=True)}
+    twice = sorted(own & {name for name, _ in parameters})
+    if twice:
+        raise DiscoveryRefused(
+            f"the provider's authorization_endpoint sets {', '.join(twice)}",
+            rule="authorization_endpoint",
+            section="RFC 6749 section 3.1",
+        )
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(parameters, quote_via=quote)}"
 
 
 def form_request(endpoint: str, parameters: list[tuple[str, str]], policy: Policy) -> HttpRequest:
     """Make a POST of a form."""
     headers = (("Accept", "application/json"), ("Content-Type", "application/x-www-form-urlencoded"))
     return HttpRequest("POST", endpoint, headers, form_body(parameters), max_bytes=policy.max_response_bytes)
-
-
-def parse_par_response(response: HttpResponse) -> PushedRequest:
-    """
-    Read the answer to a push (RFC 9126 section 2.2).
-
-    Raises:
-        OAuthError: The provider refused the request (section 2.3).
-        ResponseRefused: The answer lacks what it must hold.
-        TransportError: The provider is busy (429, 5xx): nothing is sent unpushed instead.
-    """
-    what = "the answer to the pushed request"
-    if response.status != _CREATED:
-        if response.status == _OK:
-            raise ResponseRefused(
-                f"{what} has a wrong status", rule="status", section="RFC 9126 section 2.2", expected=201, received=200
-            )
-        raise parse_error(response, what)
-    members = json_object(response.body, what)
-    request_uri = text_member(members, "request_uri", what, ResponseRefused)
-    expires_in = members.get("expires_in")
-    if request_uri is None or not finite(expires_in) or expires_in <= 0:
-        raise ResponseRefused(
-            f"{what} lacks request_uri or expires_in", rule="request_uri", section="RFC 9126 section 2.2"
-        )
-    return PushedRequest(request_uri, float(expires_in))
-
-
-def pushed_address(metadata: ProviderMetadata, *, client_id: str, pushed: PushedRequest) -> str:
-    """Return the address for the browser: `client_id` and `request_uri` alone (RFC 9126 section 4, FAPI 2.0)."""
-    return authorization_address(metadata, [("client_id", client_id), ("request_uri", pushed.request_uri)])

@@ -12,7 +12,7 @@ from oidcclient._words.policy import Policy
 from oidcclient._words.values import Json, ProviderMetadata
 
 from ._callback import same_secret
-from ._jws import SignedJwt, parse_jwt, verify_jwt
+from ._jws import SignedJwt, check_typ, parse_jwt, verify_jwt
 from ._keys import KeySet
 from ._parsing import b64url_encode, finite
 
@@ -103,6 +103,7 @@ def verify_id_token(
         IDTokenRefused: A rule is broken; `rule` says which. `"kid"` means that no key fits: fetch the keys again, once.
     """
     verify_jwt(jwt, keys, allowed=allowed, what=_WHAT, error=IDTokenRefused)  # steps 6, 7 and 8
+    check_typ(jwt, _WHAT, IDTokenRefused)
     for check in CHECKS:
         check(jwt.claims, expected)
     check_at_hash(jwt.claims, expected, jwt.algorithm)

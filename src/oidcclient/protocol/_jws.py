@@ -95,6 +95,23 @@ def check_algorithm(jwt: SignedJwt, allowed: tuple[str, ...], what: str, error: 
         )
 
 
+def check_typ(jwt: SignedJwt, what: str, error: type[OidcError]) -> None:
+    """
+    Refuse a JWT that says it is of another kind, such as `at+jwt` or `dpop+jwt` (RFC 8725 section 3.11).
+
+    Raises:
+        OidcError: Of the class given.
+    """
+    if jwt.typ is not None and jwt.typ.endswith("+jwt"):
+        raise error(
+            f"{what} is a JWT of another kind",
+            rule="typ",
+            section="RFC 8725 section 3.11",
+            expected="JWT",
+            received=jwt.typ,
+        )
+
+
 def verify_jwt(jwt: SignedJwt, keys: KeySet, *, allowed: tuple[str, ...], what: str, error: type[OidcError]) -> None:
     """
     Verify the signature with a key of the provider.

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from oidcclient._words.errors import ResponseRefused, UsageError
+from oidcclient._words.errors import OAuthError, OidcError, ResponseRefused, UsageError
 from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.policy import Policy
 from oidcclient._words.values import AccessToken, Json, ProviderMetadata
 
 from ._callback import same_secret
-from ._jws import SignedJwt, parse_jwt, verify_jwt
+from ._challenges import parse_challenges
+from ._jws import SignedJwt, check_typ, parse_jwt, verify_jwt
 from ._keys import KeySet
 from ._parsing import JSON_TYPES, json_object, parse_error
 
@@ -48,13 +49,11 @@ def parse_userinfo_response(response: HttpResponse) -> Mapping[str, Json] | Sign
         TransportError: The provider is busy or broken.
     """
     if response.status != _OK:
-        raise parse_error(response, _WHAT)
+        raise _refusal(response)
     if response.media_type == "application/jwt":
-        try:
-            token = response.body.decode("ascii").strip()
-        except UnicodeDecodeError:
-            raise ResponseRefused(f"{_WHAT} is no JWT", rule="format", section="OIDC Core 5.3.2") from None
-        return parse_jwt(token, _WHAT, ResponseRefused)
+        if not response.body.isascii():
+            raise ResponseRefused(f"{_WHAT} is no JWT", rule="format", section="OIDC Core 5.3.2")
+        return parse_jwt(response.body.decode("ascii").strip(), _WHAT, ResponseRefused)
     if response.media_type not in JSON_TYPES:
         raise ResponseRefused(
             f"{_WHAT} is neither JSON nor a JWT",
@@ -63,6 +62,21 @@ def parse_userinfo_response(response: HttpResponse) -> Mapping[str, Json] | Sign
             received=response.media_type,
         )
     return MappingProxyType(json_object(response.body, _WHAT))
+
+
+def _refusal(response: HttpResponse) -> OidcError:
+    """Make the error of a refusal: in the challenge (RFC 6750 section 3, OIDC Core 5.3.3), or in the body."""
+    error = parse_error(response, _WHAT)
+    for challenge in parse_challenges(response) if isinstance(error, ResponseRefused) else ():
+        said = challenge.parameters
+        if said.get("error"):
+            return OAuthError(
+                said["error"],
+                error_description=said.get("error_description"),
+                error_uri=said.get("error_uri"),
+                status=response.status,
+            )
+    return error
 
 
 def verify_userinfo(
@@ -75,6 +89,7 @@ def verify_userinfo(
         ResponseRefused: A check failed; `rule` is `"kid"` where no key fits.
     """
     verify_jwt(jwt, keys, allowed=allowed, what=_WHAT, error=ResponseRefused)
+    check_typ(jwt, _WHAT, ResponseRefused)
     audience = jwt.claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     for rule, holds, expected in (
