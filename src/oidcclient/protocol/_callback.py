@@ -67,6 +67,7 @@ def parse_callback(
     check_state(values.get("state"), transaction.state)
     required = require_iss or metadata.authorization_response_iss_parameter_supported
     check_iss(values.get("iss"), transaction.issuer, required=required)
+    _check_front_channel(values)
     if "error" in values:
         raise _provider_error(values)
     return _code(values)
@@ -125,6 +126,22 @@ def check_iss(received: str | None, issuer: str, *, required: bool) -> None:
             expected=issuer,
             received=received,
             hint="Nothing was sent there. If you did not expect this, somebody may be mixing up two providers.",
+        )
+
+
+def _check_front_channel(values: dict[str, str]) -> None:
+    """
+    Refuse tokens in the front channel: only a code was asked for (RFC 9700 section 2.1.2).
+
+    An ID Token or a JWT response would also bring an issuer identifier of its own (RFC 9207 section 4).
+    """
+    uninvited = sorted(values.keys() & {"access_token", "id_token", "response"})
+    if uninvited:
+        raise CallbackRefused(
+            f"the response holds {', '.join(uninvited)}, which was not asked for",
+            rule="response_type",
+            section="RFC 9700 section 2.1.2",
+            expected="code",
         )
 
 
