@@ -17,6 +17,7 @@ __all__ = ["build_code_request", "check_token_type", "granted_scope", "missing_s
 
 _OK = 200
 _WHAT = "the token response"
+_TYPE = re.compile(r"[\x21-\x7e]+")  # appendix A.13: a name or a URI; no space, for it begins a header
 _VSCHAR = re.compile(r"[\x20-\x7e]+")  # RFC 6749 appendices A.12 and A.17
 
 
@@ -57,6 +58,10 @@ def parse_token_response(response: HttpResponse) -> TokenResponse:
     if access_token is None or token_type is None:
         absent = "access_token" if access_token is None else "token_type"
         raise ResponseRefused(f"{_WHAT} has no {absent}", rule=absent, section="RFC 6749 section 5.1")
+    if not _TYPE.fullmatch(token_type):
+        raise ResponseRefused(
+            "token_type holds characters that no type has", rule="token_type", section="RFC 6749 appendix A.13"
+        )
     return TokenResponse(
         access_token=access_token,
         token_type=token_type,
