@@ -17,7 +17,12 @@ __all__ = ["ClientAuth", "ClientSecretBasic", "ClientSecretJwt", "ClientSecretPo
 
 ASSERTION_LIFETIME = 60  # seconds; FAPI 2.0 section 5.3.2.1 has servers refuse what lives long
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 section 2.2
-_SHORTEST_SECRET = 32  # bytes for HS256: as many as the hash has (RFC 7518 section 3.2)
+_SHORTEST_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}  # bytes: as many as the hash has (RFC 7518 section 3.2)
+_ASYMMETRIC: dict[str, Literal["RSA", "EC", "OKP"]] = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
+    **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
+    **dict.fromkeys(("Ed25519", "EdDSA"), "OKP"),
+}
 
 
 class ClientAuth(Protocol):
@@ -101,7 +106,7 @@ class ClientSecretJwt:
     Prove knowledge of the secret with an HMAC-signed assertion (OIDC Core 9, RFC 7523).
 
     Args:
-        secret: The client secret, at least 32 bytes.
+        secret: The client secret, at least as many bytes as the hash has: 32, 48 or 64.
         algorithm: The HMAC algorithm.
         audience: What the assertion is for; the issuer identifier by default, as RFC 9126 section 2 wants.
     """
@@ -112,14 +117,14 @@ class ClientSecretJwt:
 
     def __post_init__(self) -> None:
         """Refuse a secret that is too short for the hash."""
-        if self.algorithm not in {"HS256", "HS384", "HS512"}:
+        if self.algorithm not in _SHORTEST_SECRETS:
             raise UsageError("algorithm must be HS256, HS384 or HS512", rule="algorithm", received=self.algorithm)
-        if len(self.secret.encode()) < _SHORTEST_SECRET:
+        if len(self.secret.encode()) < _SHORTEST_SECRETS[self.algorithm]:
             raise UsageError(
                 "the client secret is too short to sign with",
                 rule="secret",
                 section="RFC 7518 section 3.2",
-                expected=f"at least {_SHORTEST_SECRET} bytes",
+                expected=f"at least {_SHORTEST_SECRETS[self.algorithm]} bytes",
             )
 
     def authenticate(
@@ -157,6 +162,17 @@ class PrivateKeyJwt:
     kid: str | None = None
     audience: Literal["issuer", "token_endpoint"] = "issuer"
 
+    def __post_init__(self) -> None:
+        """Refuse an algorithm that proves no possession of a private key."""
+        if self.algorithm not in _ASYMMETRIC:
+            raise UsageError(
+                "algorithm must be an asymmetric one",
+                rule="algorithm",
+                section="OIDC Core 9",
+                expected=", ".join(_ASYMMETRIC),
+                received=self.algorithm,
+            )
+
     def authenticate(
         self, request: HttpRequest, *, client_id: str, issuer: str, token_endpoint: str, now: float
     ) -> HttpRequest:
@@ -166,44 +182,38 @@ class PrivateKeyJwt:
         Raises:
             UsageError: The key cannot be read or does not fit the algorithm.
         """
-        from authlib.oauth2.rfc7523 import private_key_jwt_sign  # noqa: PLC0415 - some 80 ms, rarely needed
-        from joserfc.errors import JoseError  # noqa: PLC0415 - as above
+        from joserfc.errors import JoseError  # noqa: PLC0415 - some 80 ms, rarely needed
 
         try:
-            key = self._key()
-            kid = self.kid or key.kid
-            assertion = private_key_jwt_sign(
-                key,
-                client_id,
-                issuer if self.audience == "issuer" else token_endpoint,
-                alg=self.algorithm,
-                header={"kid": kid} if kid else {},
-                issued_at=int(now),
-                expires_in=ASSERTION_LIFETIME,
-            )
+            assertion = self._assertion(client_id, issuer if self.audience == "issuer" else token_endpoint, int(now))
         except (JoseError, ValueError, TypeError) as fault:
-            # Not chained: the message of a parser may hold part of the key.
-            raise UsageError(
-                f"the client's key cannot sign with {self.algorithm} ({type(fault).__name__})",
-                rule="key",
-                section="OIDC Core 9",
-                hint="Pass a private JWK or PEM key that fits the algorithm.",
-            ) from None
-        return _with_assertion(request, client_id, assertion)
+            reason = type(fault).__name__  # its message may hold part of the key, so nothing more is kept of it
+        else:
+            return _with_assertion(request, client_id, assertion)
+        raise UsageError(
+            f"the client's key cannot sign with {self.algorithm} ({reason})",
+            rule="key",
+            section="OIDC Core 9",
+            hint="Pass a private JWK or PEM key that fits the algorithm.",
+        )
 
-    def _key(self) -> Any:
-        from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key  # noqa: PLC0415 - as above
+    def _assertion(self, client_id: str, audience: str, now: int) -> str:
+        from authlib.oauth2.rfc7523 import private_key_jwt_sign  # noqa: PLC0415 - as above
+        from joserfc.jwk import import_key  # noqa: PLC0415 - as above
 
-        if isinstance(self.key, Mapping):
-            return import_key(dict(self.key))
-        match self.algorithm[:2]:
-            case "ES":
-                return ECKey.import_key(self.key)
-            case "Ed":
-                return OKPKey.import_key(self.key)
-            case "RS" | "PS":
-                return RSAKey.import_key(self.key)
-        raise ValueError("no asymmetric algorithm")
+        kind = _ASYMMETRIC[self.algorithm]
+        key = import_key(dict(self.key)) if isinstance(self.key, Mapping) else import_key(self.key, kind)
+        kid = self.kid or key.kid
+        assertion: str = private_key_jwt_sign(
+            key,
+            client_id,
+            audience,
+            alg=self.algorithm,
+            header={"kid": kid} if kid else {},
+            issued_at=now,
+            expires_in=ASSERTION_LIFETIME,
+        )
+        return assertion
 
 
 def _with_assertion(request: HttpRequest, client_id: str, assertion: str) -> HttpRequest:
