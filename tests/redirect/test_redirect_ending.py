@@ -34,7 +34,7 @@ def test_the_page_that_waits_is_told_when_the_program_stops(opened: Opened) -> N
     opened.arrived()
     done = opened.receiver._opened().expected.done_path
     patient = aside(lambda: visit(opened.at(f"{done}?wait")))
-    until(lambda: len(_server(opened)._served) == 2 and not any(one.reading for one in _server(opened)._served))
+    until(lambda: len(_server(opened)._served) == 2 and all(one.busy for one in _server(opened)._served))
     opened.receiver.close()
     for tab in (callback, patient):
         assert "The sign-in was stopped" in tab.result(PATIENCE_S).text

@@ -246,7 +246,7 @@ def test_beyond_the_limit_of_connections_all_busy_a_new_one_is_let_go(open_recei
     tabs = [aside(lambda: follow(opened.good))]
     opened.arrived()
     tabs.append(aside(lambda: visit(opened.good)))
-    until(lambda: all(not connection.reading for connection in _served(opened)) and len(_served(opened)) == 2)
+    until(lambda: all(connection.busy for connection in _served(opened)) and len(_served(opened)) == 2)
     with connect(opened.redirect_uri) as third:
         assert third.recv(1) == b""
     opened.receiver.finish(LoginOutcome(ok=True))

@@ -60,7 +60,7 @@ class Connection:
         self._answered = False
         self._secured: ssl.SSLSocket | None = None
         self._stopping = False
-        self.reading = True  # no request yet: may be dropped for another
+        self.busy = False  # between request and answer; before and after, it may be dropped for another
 
     def serve(self) -> bool:
         """Serve the one request; the result tells whether the client tried TLS where there is none."""
@@ -71,7 +71,6 @@ class Connection:
             _log.debug("connection ended early")
             return False
         finally:
-            self.reading = False
             self._close()
 
     def stop(self) -> None:
@@ -101,7 +100,7 @@ class Connection:
             self._socket = self._secured
             self._secured.do_handshake()
         result = self._read_request(deadline)
-        self.reading = False
+        self.busy = True
         match result:
             case TlsHello():
                 return True
@@ -199,6 +198,7 @@ class Connection:
         limits = self._room.limits
         self._socket.settimeout(limits.request_seconds)
         self._answered = True
+        self.busy = False  # already: whoever reads the answer may be back before the next line runs
         self._socket.sendall(answer)
         written = time.monotonic()
         if self._fixed_port:

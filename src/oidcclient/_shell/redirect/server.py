@@ -80,11 +80,11 @@ class Server:
             self._admit(accepted)
 
     def _admit(self, accepted: socket.socket) -> None:
-        """Serve a connection; beyond the limit the oldest that has asked for nothing yet makes room, if any."""
+        """Serve a connection; beyond the limit the oldest that waits for nothing of ours makes room, if any."""
         victim: Connection | None = None
         with self._lock:
             if len(self._served) >= self._limits.connections:
-                victim = next((connection for connection in self._served if connection.reading), None)
+                victim = next((connection for connection in self._served if not connection.busy), None)
             if self._closing.is_set() or (len(self._served) >= self._limits.connections and victim is None):
                 accepted.close()
                 return
