@@ -80,12 +80,14 @@ class AccessToken:
         type: The scheme it is sent with, for example `"Bearer"`.
         expires_at: When it expires, in Unix seconds; None where the provider did not say.
         scope: The scopes it carries, in order.
+        issued_at: When it was received, in Unix seconds; None where unknown.
     """
 
     value: str = field(repr=False)
     type: str
     expires_at: float | None
     scope: tuple[str, ...]
+    issued_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

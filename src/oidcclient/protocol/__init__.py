@@ -19,6 +19,7 @@ from ._authorization import (
     callback_path,
     new_transaction,
 )
+from ._base import TokenBase
 from ._callback import check_state, parse_callback, same_secret
 from ._challenges import Challenge, parse_challenges
 from ._client_auth import (
@@ -29,6 +30,7 @@ from ._client_auth import (
     PrivateKeyJwt,
     PublicClient,
 )
+from ._ending import build_revocation_request, end_session_address, parse_revocation_response
 from ._id_token import Expected, IDToken, allowed_algorithms, parse_id_token, verify_id_token
 from ._jws import SignedJwt, parse_jwt, verify_jwt
 from ._keys import KeySet, key_set_from, keys_for, parse_key_set
@@ -40,6 +42,7 @@ from ._metadata import (
     parse_metadata,
 )
 from ._par import PushedRequest, build_par_request, parse_par_response, pushed_address
+from ._refresh import build_refresh_request, check_continuity
 from ._token import build_code_request, check_token_type, granted_scope, missing_scopes, parse_token_response
 from ._userinfo import build_userinfo_request, check_userinfo_sub, parse_userinfo_response, verify_userinfo
 
@@ -61,6 +64,7 @@ __all__ = [
     "PublicClient",
     "PushedRequest",
     "SignedJwt",
+    "TokenBase",
     "TokenResponse",
     "Transaction",
     "allowed_algorithms",
@@ -69,13 +73,17 @@ __all__ = [
     "build_code_request",
     "build_metadata_request",
     "build_par_request",
+    "build_refresh_request",
+    "build_revocation_request",
     "build_userinfo_request",
     "callback_path",
+    "check_continuity",
     "check_endpoint",
     "check_issuer",
     "check_state",
     "check_token_type",
     "check_userinfo_sub",
+    "end_session_address",
     "granted_scope",
     "is_loopback",
     "key_set_from",
@@ -92,6 +100,7 @@ __all__ = [
     "parse_key_set",
     "parse_metadata",
     "parse_par_response",
+    "parse_revocation_response",
     "parse_token_response",
     "parse_userinfo_response",
     "pushed_address",
