@@ -54,8 +54,8 @@ METADATA: dict[str, Any] = {
     "id_token_signing_alg_values_supported": ["RS256", "ES256"],
     "code_challenge_methods_supported": ["S256"],
 }
-WITH_PAR = {"pushed_authorization_request_endpoint": f"{ISSUER}/par"}
-WITH_ISS = {"authorization_response_iss_parameter_supported": True}
+WITH_PAR: dict[str, Any] = {"pushed_authorization_request_endpoint": f"{ISSUER}/par"}
+WITH_ISS: dict[str, Any] = {"authorization_response_iss_parameter_supported": True}
 TOKENS: dict[str, Any] = {
     "access_token": ACCESS_TOKEN,
     "token_type": "Bearer",

@@ -56,6 +56,7 @@ from .provider import Provider, fetch_keys, fetch_metadata, verified_id_token
 __all__ = ["LoginPlan", "Started", "finish", "start"]
 
 _MOST_STARTS = 20  # times a browser may ask for the start address; a person needs one or two
+_SHORTEST_PUSH = 5.0  # seconds; RFC 9126 section 2.2 speaks of 5 to 600, and less would mean one push after the other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,12 +145,15 @@ def start(plan: LoginPlan) -> Flow[Started]:
     parameters = authorization_parameters(transaction, client_id=plan.client_id, form_post=plan.form_post, added=added)
     ticks = yield from run(plan.clock.ticks)
     started = Started(metadata, hooks, transaction, parameters, "", None, ticks + plan.timeout)
-    if plan.own_start and plan.receiver.start_uri is not None:
-        started.address = plan.receiver.start_uri
-    else:
-        started.address = yield from _provider_address(plan, started)
+    own = _own_start(plan)
+    started.address = (yield from _provider_address(plan, started)) if own is None else own
     plan.emit(SignInAddress(started.address))
     return started
+
+
+def _own_start(plan: LoginPlan) -> str | None:
+    """Return our own start address, if it is to be used and there is one."""
+    return plan.receiver.start_uri if plan.own_start else None
 
 
 def _context(plan: LoginPlan, metadata: ProviderMetadata, now: float) -> HookContext:
@@ -166,11 +170,16 @@ def _context(plan: LoginPlan, metadata: ProviderMetadata, now: float) -> HookCon
 
 
 def _with_aliases(plan: LoginPlan, metadata: ProviderMetadata, hooks: BoundHooks) -> ProviderMetadata:
-    """Put a hook's endpoint aliases in place, under the same https rule (RFC 8705 section 5)."""
+    """
+    Put a hook's endpoint aliases in place, under the same https rule (RFC 8705 section 5).
+
+    Endpoints alone: a hook may take the aliases from the provider's metadata, and an alias of `issuer` or `jwks_uri`
+    there would let one provider speak for another.
+    """
     aliases = {
         name: check_endpoint(name, address, issuer=metadata.issuer, policy=plan.policy)
         for name, address in hooks.transport().endpoint_aliases.items()
-        if hasattr(metadata, name)
+        if name.endswith("_endpoint") and hasattr(metadata, name)
     }
     return replace(metadata, **aliases) if aliases else metadata  # type: ignore[arg-type] # every endpoint is a str
 
@@ -200,7 +209,7 @@ def _provider_address(plan: LoginPlan, started: Started) -> Flow[str]:
     )
     pushed = parse_par_response(response)
     ticks = yield from run(plan.clock.ticks)
-    started.expires_at = ticks + pushed.expires_in
+    started.expires_at = ticks + max(pushed.expires_in, _SHORTEST_PUSH)
     plan.emit(RequestPushed(metadata.issuer, pushed.expires_in))
     return pushed_address(metadata, client_id=plan.client_id, pushed=pushed)
 
@@ -226,7 +235,8 @@ def finish(plan: LoginPlan, started: Started) -> Flow[SessionRecord]:
 
 def _wait(plan: LoginPlan, started: Started) -> Flow[CallbackArrived]:
     """Answer the browser's events until the callback comes. The provider's keys are fetched while the person types."""
-    if not plan.own_start:
+    own_start = _own_start(plan) is not None
+    if not own_start:
         yield from _prefetch_keys(plan, started)
     while True:
         ticks = yield from run(plan.clock.ticks)
@@ -234,7 +244,7 @@ def _wait(plan: LoginPlan, started: Started) -> Flow[CallbackArrived]:
             host = urlsplit(started.metadata.issuer).hostname
             raise LoginTimedOut(f"nobody finished signing in to {host} within {plan.timeout:.0f} seconds")
         yield from _renew(plan, started, ticks)
-        until = started.deadline if started.expires_at is None or plan.own_start else started.expires_at
+        until = started.deadline if started.expires_at is None or own_start else started.expires_at
         seconds = min(until, started.deadline) - ticks
         event = yield from run(lambda seconds=seconds: plan.receiver.wait(seconds), waits=True)  # type: ignore[misc] # a lambda's default has no type
         if isinstance(event, CallbackArrived):
@@ -246,7 +256,7 @@ def _wait(plan: LoginPlan, started: Started) -> Flow[CallbackArrived]:
 
 def _renew(plan: LoginPlan, started: Started, ticks: float) -> Flow[None]:
     """Push again when the address that a person was shown has expired (RFC 9126 section 4)."""
-    if plan.own_start or started.expires_at is None or ticks < started.expires_at:
+    if _own_start(plan) is not None or started.expires_at is None or ticks < started.expires_at:
         return
     started.address = yield from _provider_address(plan, started)
     plan.emit(SignInAddress(started.address))
