@@ -1,5 +1,6 @@
 """A client that talks to the devkit's provider."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,3 +38,21 @@ def make_client(oidc_provider: Provider, seen: list[object]) -> Iterator[MakeCli
     yield make
     for client in made:
         client.close()
+
+
+class MovedClock:
+    """The client's clock, set ahead."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def now(self) -> float:
+        return time.time() + self.seconds
+
+    def ticks(self) -> float:
+        return time.monotonic()
+
+
+def advance(client: oidcclient.Client | oidcclient.AsyncClient, seconds: float) -> None:
+    """Let time pass for a client; the provider's clock stands still."""
+    client._core.clock = MovedClock(seconds)  # type: ignore[assignment] # the port that the clock is

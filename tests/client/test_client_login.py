@@ -14,7 +14,7 @@ import pytest
 import oidcclient
 from oidcclient import events
 from oidcclient_devkit import Provider
-from tests.client.conftest import TEST_POLICY, MakeClient
+from tests.client.conftest import TEST_POLICY, MakeClient, advance
 
 
 def signed_in(client: oidcclient.Client, provider: Provider, **options: object) -> oidcclient.Session:
@@ -151,18 +151,11 @@ def test_a_token_for_a_resource_is_asked_for_and_kept_apart(make_client: MakeCli
 def test_an_expired_token_is_not_handed_out(make_client: MakeClient, oidc_provider: Provider) -> None:
     client = make_client()
     session = signed_in(client, oidc_provider)
-    later = time.time() + 10_000
-
-    class Later:
-        def now(self) -> float:
-            return later
-
-        def ticks(self) -> float:
-            return time.monotonic()
-
-    client._core.clock = Later()  # type: ignore[assignment] # the port that the clock is
+    oidc_provider.requests.clear()
+    advance(client, 10_000)
     with pytest.raises(oidcclient.SessionExpired):
         session.access_token()
+    assert not oidc_provider.requests
 
 
 def test_offline_access_asks_for_consent_and_brings_a_refresh_token(

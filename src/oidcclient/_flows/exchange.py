@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from oidcclient._words.effects import Flow, send
 from oidcclient._words.errors import UsageError
@@ -106,6 +107,10 @@ class BoundHooks:
             raise UsageError("two hooks bring a TLS client certificate", rule="hook")
         aliases = {name: address for one in material for name, address in one.endpoint_aliases.items()}
         return TransportMaterial(certificates[0] if certificates else None, aliases)
+
+    def states(self, before: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Return what each hook keeps, for the session record; what absent hooks keep is carried along."""
+        return {**before, **{bound.hook.name: bound.context.state for bound in self.hooks if bound.context.state}}
 
     def exchange(
         self,

@@ -27,7 +27,7 @@ from oidcclient._words.events import (
 from oidcclient._words.policy import Policy
 from oidcclient._words.receiver import CallbackArrived, LoginOutcome, Receiver, StartRequested
 from oidcclient._words.record import SessionRecord, Store
-from oidcclient._words.values import AccessToken, ProviderMetadata, TokenResponse
+from oidcclient._words.values import ProviderMetadata, TokenResponse
 from oidcclient.hooks import ExchangeKind, Hook, HookContext, HttpRequest
 from oidcclient.protocol import (
     AuthorizationRequest,
@@ -41,7 +41,6 @@ from oidcclient.protocol import (
     build_par_request,
     check_endpoint,
     check_token_type,
-    granted_scope,
     missing_scopes,
     new_transaction,
     parse_callback,
@@ -52,6 +51,7 @@ from oidcclient.protocol import (
 
 from .exchange import BoundHooks, bind_hooks
 from .provider import Provider, fetch_keys, fetch_metadata, verified_id_token
+from .tokens import token_from
 
 __all__ = ["LoginPlan", "Started", "finish", "start"]
 
@@ -342,12 +342,7 @@ def _report(plan: LoginPlan, tokens: TokenResponse, id_token: IDToken) -> None:
 
 
 def _record(plan: LoginPlan, started: Started, tokens: TokenResponse, id_token: IDToken, now: float) -> SessionRecord:
-    token = AccessToken(
-        value=tokens.access_token,
-        type="Bearer" if tokens.token_type.lower() == "bearer" else tokens.token_type,
-        expires_at=None if tokens.expires_in is None else now + tokens.expires_in,
-        scope=granted_scope(tokens, plan.request.scopes),
-    )
+    token = token_from(tokens, plan.request.scopes, now)
     return SessionRecord(
         profile=plan.profile,
         issuer=started.metadata.issuer,
@@ -358,9 +353,11 @@ def _record(plan: LoginPlan, started: Started, tokens: TokenResponse, id_token: 
         tokens=dict.fromkeys(plan.request.resources or ("",), token),
         refresh_token=tokens.refresh_token,
         scopes=plan.request.scopes,
-        hook_state={bound.hook.name: bound.context.state for bound in started.hooks.hooks if bound.context.state},
+        resources=plan.request.resources,
+        hook_state=started.hooks.states({}),
         binding_hooks=tuple(bound.hook.name for bound in started.hooks.hooks if getattr(bound.hook, "binds", False)),
         signed_in_at=now,
+        **plan.provider.to_record(),
     )
 
 

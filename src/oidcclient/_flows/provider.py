@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from oidcclient._words.effects import Flow, send
 from oidcclient._words.errors import DiscoveryRefused, IDTokenRefused, OidcError
 from oidcclient._words.events import EventHandler, KeysFetched, MetadataFetched
 from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.policy import Policy
+from oidcclient._words.record import SessionRecord
 from oidcclient._words.values import Json, ProviderMetadata
 from oidcclient.protocol import (
     REDIRECTS,
@@ -19,6 +21,7 @@ from oidcclient.protocol import (
     SignedJwt,
     allowed_algorithms,
     build_metadata_request,
+    key_set_from,
     metadata_addresses,
     metadata_from,
     parse_id_token,
@@ -60,6 +63,24 @@ class Provider:
     keys: KeySet | None = None
     keys_until: float = 0.0
     refetched_at: float = float("-inf")
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what a session record keeps of the provider, so that a session works without asking again."""
+        given = self.given is not None or self.metadata is None
+        return {
+            "metadata": None if given or self.metadata is None else dict(self.metadata.raw),
+            "metadata_until": 0.0 if given else self.metadata_until,
+            "keys": None if self.keys is None else {"keys": [dict(key) for key in self.keys.keys]},
+            "keys_until": self.keys_until,
+        }
+
+    def learn(self, record: SessionRecord) -> None:
+        """Take over what a session record knows of the provider, if it is newer than what is known here."""
+        if record.metadata is not None and self.given is None and record.metadata_until > self.metadata_until:
+            self.metadata = metadata_from(record.metadata, issuer=self.issuer, policy=self.policy)
+            self.metadata_until = record.metadata_until
+        if record.keys is not None and record.keys_until > self.keys_until:
+            self.keys, self.keys_until = key_set_from(record.keys), record.keys_until
 
 
 def fetch_metadata(provider: Provider, now: float) -> Flow[ProviderMetadata]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from oidcclient._words.errors import LoginRequired
-from oidcclient._words.events import EventHandler
-from oidcclient._words.options import Http
 from oidcclient._words.policy import Policy
 from oidcclient._words.record import SessionRecord, Store
 from oidcclient._words.values import Json, User
-from oidcclient._words.ways import Loopback
-from oidcclient.hooks import Hook
-from oidcclient.protocol import ClientAuth
 
-from .core import ClientCore, Pending
-from .drivers import drive_async
-from .http import AsyncWire
+from .core import ClientCore
 from .session import AsyncSession
+from .wires import AsyncWires
+
+if TYPE_CHECKING:
+    from oidcclient._words.events import EventHandler
+    from oidcclient._words.options import Http
+    from oidcclient._words.ways import Loopback
+    from oidcclient.hooks import Hook
+    from oidcclient.protocol import ClientAuth
+
+    from .signing_in import Pending
 
 __all__ = ["AsyncClient", "AsyncPendingLogin"]
 
@@ -29,10 +32,10 @@ LOGIN_TIMEOUT = 300.0  # seconds; long enough for a password manager and a secon
 class AsyncPendingLogin:
     """A sign-in that waits for a person. Made by `start_login()`; call `wait()` soon, it answers the browser."""
 
-    def __init__(self, core: ClientCore, pending: Pending, wire: AsyncWire) -> None:
+    def __init__(self, core: ClientCore, pending: Pending, wires: AsyncWires) -> None:
         self._core = core
         self._pending = pending
-        self._wire = wire
+        self._wires = wires
 
     def __repr__(self) -> str:
         return f"AsyncPendingLogin(issuer={self._core.issuer!r})"
@@ -51,8 +54,10 @@ class AsyncPendingLogin:
             LoginCancelled: `cancel` was called.
             OidcError: The sign-in failed.
         """
-        record = await drive_async(self._core.finish(self._pending), self._wire)
-        return AsyncSession(self._core, record, self._wire)
+        from .signing_in import finish_login  # noqa: PLC0415 - a stored session needs none of it
+
+        record = await self._wires.drive(finish_login(self._core, self._pending))
+        return AsyncSession(self._core, record, self._wires)
 
     def cancel(self) -> None:
         """Stop the sign-in; `wait` then raises LoginCancelled. May be called from any thread."""
@@ -114,7 +119,7 @@ class AsyncClient:
             http=http,
             on_event=on_event,
         )
-        self._wire = AsyncWire(self._core.http, self._core.policy.http_timeout)
+        self._wires = AsyncWires(self._core)
 
     def __repr__(self) -> str:
         return f"AsyncClient({self._core!r})"
@@ -129,10 +134,10 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close connections. The client can be used again; sessions are not touched."""
-        await self._wire.close()
+        await self._wires.close()
 
     def _session(self, record: SessionRecord) -> AsyncSession:
-        return AsyncSession(self._core, record, self._wire)
+        return AsyncSession(self._core, record, self._wires)
 
     async def session(self, account: str | None = None) -> AsyncSession:
         """
@@ -144,11 +149,11 @@ class AsyncClient:
         Raises:
             LoginRequired: Nobody is signed in.
         """
-        return self._session(await drive_async(self._core.session(account), self._wire))
+        return self._session(await self._wires.drive(self._core.session(account)))
 
     async def accounts(self) -> tuple[User, ...]:
         """Return who is signed in, the last one used first."""
-        return await drive_async(self._core.accounts(), self._wire)
+        return await self._wires.drive(self._core.accounts())
 
     async def login(
         self,
@@ -188,7 +193,10 @@ class AsyncClient:
             TransportError: The provider cannot be reached.
             UsageError: An argument does not fit.
         """
-        options = self._core.options(
+        from .signing_in import login, login_options  # noqa: PLC0415 - as above
+
+        options = login_options(
+            self._core,
             via=via,
             open_browser=open_browser,
             timeout=timeout,
@@ -200,7 +208,7 @@ class AsyncClient:
             claims=claims,
             extra=extra,
         )
-        return self._session(await drive_async(self._core.login(options), self._wire))
+        return self._session(await self._wires.drive(login(self._core, options)))
 
     async def start_login(
         self,
@@ -225,7 +233,10 @@ class AsyncClient:
             TransportError: The provider cannot be reached.
             UsageError: An argument does not fit.
         """
-        options = self._core.options(
+        from .signing_in import login_options, start_login  # noqa: PLC0415 - as above
+
+        options = login_options(
+            self._core,
             via=via,
             open_browser=None,
             timeout=timeout,
@@ -237,8 +248,8 @@ class AsyncClient:
             claims=claims,
             extra=extra,
         )
-        pending = await drive_async(self._core.start(options, opens=False), self._wire)
-        return AsyncPendingLogin(self._core, pending, self._wire)
+        pending = await self._wires.drive(start_login(self._core, options, opens=False))
+        return AsyncPendingLogin(self._core, pending, self._wires)
 
     async def session_or_login(
         self,
@@ -256,7 +267,7 @@ class AsyncClient:
         extra: Mapping[str, str] | None = None,
     ) -> AsyncSession:
         """
-        Return the stored session if its token can be used now; otherwise sign the person in.
+        Return the stored session, refreshed if need be; sign the person in only if that cannot be done.
 
         The arguments are those of `session` and `login`.
 
@@ -264,7 +275,8 @@ class AsyncClient:
             OidcError: As `login`.
         """
         try:
-            return self._session(await drive_async(self._core.usable_session(account), self._wire))
+            session = await self.session(account)
+            await session.access_token()
         except LoginRequired:
             return await self.login(
                 via=via,
@@ -278,3 +290,4 @@ class AsyncClient:
                 claims=claims,
                 extra=extra,
             )
+        return session

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from oidcclient._words.errors import LoginRequired
-from oidcclient._words.events import EventHandler
-from oidcclient._words.options import Http
 from oidcclient._words.policy import Policy
 from oidcclient._words.record import SessionRecord, Store
 from oidcclient._words.values import Json, User
-from oidcclient._words.ways import Loopback
-from oidcclient.hooks import Hook
-from oidcclient.protocol import ClientAuth
 
-from .core import ClientCore, Pending
-from .drivers import drive
-from .http import Wire
+from .core import ClientCore
 from .session import Session
+from .wires import Wires
+
+if TYPE_CHECKING:
+    from oidcclient._words.events import EventHandler
+    from oidcclient._words.options import Http
+    from oidcclient._words.ways import Loopback
+    from oidcclient.hooks import Hook
+    from oidcclient.protocol import ClientAuth
+
+    from .signing_in import Pending
 
 __all__ = ["Client", "PendingLogin"]
 
@@ -29,10 +32,10 @@ LOGIN_TIMEOUT = 300.0  # seconds; long enough for a password manager and a secon
 class PendingLogin:
     """A sign-in that waits for a person. Made by `start_login()`; call `wait()` soon, it answers the browser."""
 
-    def __init__(self, core: ClientCore, pending: Pending, wire: Wire) -> None:
+    def __init__(self, core: ClientCore, pending: Pending, wires: Wires) -> None:
         self._core = core
         self._pending = pending
-        self._wire = wire
+        self._wires = wires
 
     def __repr__(self) -> str:
         return f"PendingLogin(issuer={self._core.issuer!r})"
@@ -51,8 +54,10 @@ class PendingLogin:
             LoginCancelled: `cancel` was called.
             OidcError: The sign-in failed.
         """
-        record = drive(self._core.finish(self._pending), self._wire)
-        return Session(self._core, record, self._wire)
+        from .signing_in import finish_login  # noqa: PLC0415 - a stored session needs none of it
+
+        record = self._wires.drive(finish_login(self._core, self._pending))
+        return Session(self._core, record, self._wires)
 
     def cancel(self) -> None:
         """Stop the sign-in; `wait` then raises LoginCancelled. May be called from any thread."""
@@ -114,7 +119,7 @@ class Client:
             http=http,
             on_event=on_event,
         )
-        self._wire = Wire(self._core.http, self._core.policy.http_timeout)
+        self._wires = Wires(self._core)
 
     def __repr__(self) -> str:
         return f"Client({self._core!r})"
@@ -129,10 +134,10 @@ class Client:
 
     def close(self) -> None:
         """Close connections. The client can be used again; sessions are not touched."""
-        self._wire.close()
+        self._wires.close()
 
     def _session(self, record: SessionRecord) -> Session:
-        return Session(self._core, record, self._wire)
+        return Session(self._core, record, self._wires)
 
     def session(self, account: str | None = None) -> Session:
         """
@@ -144,11 +149,11 @@ class Client:
         Raises:
             LoginRequired: Nobody is signed in.
         """
-        return self._session(drive(self._core.session(account), self._wire))
+        return self._session(self._wires.drive(self._core.session(account)))
 
     def accounts(self) -> tuple[User, ...]:
         """Return who is signed in, the last one used first."""
-        return drive(self._core.accounts(), self._wire)
+        return self._wires.drive(self._core.accounts())
 
     def login(
         self,
@@ -188,7 +193,10 @@ class Client:
             TransportError: The provider cannot be reached.
             UsageError: An argument does not fit.
         """
-        options = self._core.options(
+        from .signing_in import login, login_options  # noqa: PLC0415 - as above
+
+        options = login_options(
+            self._core,
             via=via,
             open_browser=open_browser,
             timeout=timeout,
@@ -200,7 +208,7 @@ class Client:
             claims=claims,
             extra=extra,
         )
-        return self._session(drive(self._core.login(options), self._wire))
+        return self._session(self._wires.drive(login(self._core, options)))
 
     def start_login(
         self,
@@ -225,7 +233,10 @@ class Client:
             TransportError: The provider cannot be reached.
             UsageError: An argument does not fit.
         """
-        options = self._core.options(
+        from .signing_in import login_options, start_login  # noqa: PLC0415 - as above
+
+        options = login_options(
+            self._core,
             via=via,
             open_browser=None,
             timeout=timeout,
@@ -237,8 +248,8 @@ class Client:
             claims=claims,
             extra=extra,
         )
-        pending = drive(self._core.start(options, opens=False), self._wire)
-        return PendingLogin(self._core, pending, self._wire)
+        pending = self._wires.drive(start_login(self._core, options, opens=False))
+        return PendingLogin(self._core, pending, self._wires)
 
     def session_or_login(
         self,
@@ -256,7 +267,7 @@ class Client:
         extra: Mapping[str, str] | None = None,
     ) -> Session:
         """
-        Return the stored session if its token can be used now; otherwise sign the person in.
+        Return the stored session, refreshed if need be; sign the person in only if that cannot be done.
 
         The arguments are those of `session` and `login`.
 
@@ -264,7 +275,8 @@ class Client:
             OidcError: As `login`.
         """
         try:
-            return self._session(drive(self._core.usable_session(account), self._wire))
+            session = self.session(account)
+            session.access_token()
         except LoginRequired:
             return self.login(
                 via=via,
@@ -278,3 +290,4 @@ class Client:
                 claims=claims,
                 extra=extra,
             )
+        return session

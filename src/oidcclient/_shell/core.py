@@ -1,66 +1,35 @@
-"""What `Client` and `AsyncClient` have in common: everything but the driver."""
+"""What `Client` and `AsyncClient` have in common, and no more than a stored session needs."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from oidcclient._flows.exchange import BoundHooks, bind_hooks
-from oidcclient._flows.login import LoginPlan, Started, finish, start
-from oidcclient._flows.provider import Provider, fetch_metadata
-from oidcclient._flows.sessions import SessionQuery, current_token, find_session, usable_sessions
-from oidcclient._flows.userinfo import userinfo
-from oidcclient._words.effects import Flow, run
-from oidcclient._words.errors import LoginCancelled, UsageError
-from oidcclient._words.events import Event, EventHandler
-from oidcclient._words.options import Http
+from oidcclient._flows.sessions import SessionQuery, find_session, usable_sessions
+from oidcclient._words.effects import Flow
+from oidcclient._words.errors import UsageError
 from oidcclient._words.policy import Policy
-from oidcclient._words.record import SessionRecord, Store
-from oidcclient._words.values import AccessToken, Json, User
-from oidcclient._words.ways import Loopback
-from oidcclient.hooks import Hook, HookContext
-from oidcclient.protocol import AuthorizationRequest, ClientAuth, PublicClient, callback_path, check_issuer
+from oidcclient._words.record import RecordKey, SessionRecord, Store
+from oidcclient._words.values import Json, ProviderMetadata, User
 
-from .drivers import SystemClock
-from .opener import Opener, choose_opener
-from .redirect import Limits, LoopbackReceiver
-from .store.memory import MemoryStore
+from .clock import SystemClock
+from .refresher import Flight, Refresher
 
-__all__ = ["ClientCore", "LoginOptions", "Memory", "Pending", "user_of"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oidcclient._flows.exchange import BoundHooks
+    from oidcclient._flows.provider import Provider
+    from oidcclient._words.events import Event, EventHandler
+    from oidcclient._words.options import Http
+    from oidcclient.hooks import Hook
+    from oidcclient.protocol import ClientAuth
+
+    from .http import Performs
+
+__all__ = ["ClientCore", "Memory", "user_of"]
 
 Memory = dict[str, dict[str, Any]]  # what hooks keep while a session object lives, by hook name
-
-_logger = logging.getLogger("oidcclient")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginOptions:
-    """The arguments of `login()`, checked."""
-
-    via: Loopback
-    open_browser: Callable[[str], object] | None = field(repr=False)
-    timeout: float
-    request: AuthorizationRequest
-
-
-@dataclass(slots=True)
-class Pending:
-    """A sign-in that was started: its plan, what came of the start, and how the address reaches the person."""
-
-    plan: LoginPlan
-    opener: Opener
-    started: Started
-
-
-def _texts(name: str, values: Iterable[str] | str | None) -> tuple[str, ...]:
-    if values is None:
-        return ()
-    texts = (values,) if isinstance(values, str) else tuple(values)
-    if not all(isinstance(text, str) and text for text in texts):
-        raise UsageError(f"{name} must hold strings", rule=name)
-    return texts
 
 
 class ClientCore:
@@ -82,136 +51,65 @@ class ClientCore:
         on_event: EventHandler | None,
     ) -> None:
         self.policy = policy or Policy()
-        check_issuer(issuer, self.policy)
-        if not isinstance(client_id, str) or not client_id:
-            raise UsageError("client_id must be a string", rule="client_id", section="RFC 6749 section 2.2")
-        if isinstance(scopes, str):
-            raise UsageError("scopes must be a list of strings, not one string", rule="scopes")
+        check_settings(issuer, client_id, scopes, self.policy)
         self.issuer, self.client_id, self.profile = issuer, client_id, profile
-        self.scopes = tuple(dict.fromkeys(_texts("scopes", scopes)))
-        AuthorizationRequest(scopes=self.scopes)  # a wrong list is refused here, not at the first sign-in
-        self.client_auth: ClientAuth = client_auth or PublicClient()
+        self.scopes = tuple(dict.fromkeys(scopes))
         self.hooks = tuple(hooks)
         if len({hook.name for hook in self.hooks}) != len(self.hooks):
             raise UsageError("two hooks have the same name", rule="hooks")
-        self.store: Store = store or MemoryStore()
-        self.http = http or Http()
+        self.store: Store = store or _default_store()
         self.clock = SystemClock()
+        self.refresher = Refresher()
+        self.known: dict[RecordKey, SessionRecord] = {}
+        self._client_auth = client_auth
+        self._http = http
         self._on_event = on_event
-        self.provider = Provider(issuer, self.policy, self.emit, given=metadata)
+        self._given = metadata
+        self._provider: Provider | None = None
 
     def __repr__(self) -> str:
         return f"issuer={self.issuer!r}, client_id={self.client_id!r}, profile={self.profile!r}"
 
     def emit(self, event: Event) -> None:
         """Log an event's name, and hand the event to the program."""
-        _logger.debug("event name=%s", type(event).__name__)
+        import logging  # noqa: PLC0415 - a cached token emits nothing
+
+        logging.getLogger("oidcclient").debug("event name=%s", type(event).__name__)
         if self._on_event is not None:
             self._on_event(event)
 
-    # -- signing in
+    # What a cached token does not need is made when it is needed.
 
-    def options(
-        self,
-        *,
-        via: Loopback | None,
-        open_browser: Callable[[str], object] | None,
-        timeout: float,
-        login_hint: str | None,
-        prompt: str | None,
-        max_age: int | None,
-        acr_values: str | Sequence[str] | None,
-        resource: str | Sequence[str] | None,
-        claims: Mapping[str, Json] | None,
-        extra: Mapping[str, str] | None,
-    ) -> LoginOptions:
-        """
-        Check the arguments of a sign-in.
+    @property
+    def client_auth(self) -> ClientAuth:
+        """How the client authenticates."""
+        if self._client_auth is None:
+            from oidcclient.protocol import PublicClient  # noqa: PLC0415 - see above
 
-        Raises:
-            UsageError: One does not fit.
-        """
-        if timeout <= 0:
-            raise UsageError("timeout must be more than 0 seconds", rule="timeout", received=timeout)
-        if prompt is None and "offline_access" in self.scopes:
-            prompt = "consent"  # OIDC Core 11: providers ignore offline_access without it
-        request = AuthorizationRequest(
-            scopes=self.scopes,
-            login_hint=login_hint,
-            prompt=prompt,
-            max_age=max_age,
-            acr_values=" ".join(_texts("acr_values", acr_values)) or None,
-            resources=_texts("resource", resource),
-            claims=claims,
-            extra=dict(extra or {}),
-        )
-        return LoginOptions(via=via or Loopback(), open_browser=open_browser, timeout=timeout, request=request)
+            self._client_auth = PublicClient()
+        return self._client_auth
 
-    def start(self, options: LoginOptions, *, opens: bool) -> Flow[Pending]:
-        """
-        Start a sign-in.
+    @property
+    def http(self) -> Http:
+        """How the network is reached."""
+        if self._http is None:
+            from oidcclient._words.options import Http  # noqa: PLC0415 - see above
 
-        Args:
-            options: What was asked for.
-            opens: Whether a browser is to be opened; otherwise the program has the address.
-        """
-        receiver = LoopbackReceiver(
-            options.via,
-            default_path=callback_path(self.issuer, self.policy),
-            limits=Limits(wrong_answers=self.policy.max_wrong_callbacks),
-            on_notice=lambda text: opener.notice(text),  # noqa: PLW0108 - the opener is chosen further down
-        )
-        opener = Opener(self.emit)
-        if opens:
-            opener = yield from run(lambda: choose_opener(options.open_browser, receiver, self.emit))
-        plan = LoginPlan(
-            provider=self.provider,
-            client_id=self.client_id,
-            client_auth=self.client_auth,
-            policy=self.policy,
-            hooks=self.hooks,
-            profile=self.profile,
-            store=self.store,
-            request=options.request,
-            receiver=receiver,
-            form_post=options.via.form_post,
-            own_start=opener.own_start,
-            show_again=opener.show_again,
-            timeout=options.timeout,
-            clock=self.clock,
-            emit=self.emit,
-        )
-        try:
-            started = yield from start(plan)
-        except BaseException:
-            receiver.close()
-            raise
-        return Pending(plan, opener, started)
+            self._http = Http()
+        return self._http
 
-    def finish(self, pending: Pending) -> Flow[SessionRecord]:
-        """Wait for the end of a sign-in."""
-        try:
-            return (yield from finish(pending.plan, pending.started))
-        except LoginCancelled:
-            failure = pending.opener.failure()
-            if failure is not None:
-                raise failure from None
-            raise
-        finally:
-            pending.plan.receiver.close()
+    @property
+    def provider(self) -> Provider:
+        """What is known of the provider; what the sessions know of it counts too."""
+        if self._provider is None:
+            from oidcclient._flows.provider import Provider  # noqa: PLC0415 - see above
 
-    def login(self, options: LoginOptions) -> Flow[SessionRecord]:
-        """Sign a person in, from the first request to the stored session."""
-        pending = yield from self.start(options, opens=True)
-        try:
-            address = pending.started.address
-            yield from run(lambda: pending.opener.open(address, self.issuer))
-        except BaseException:
-            pending.plan.receiver.close()
-            raise
-        return (yield from self.finish(pending))
+            self._provider = Provider(self.issuer, self.policy, self.emit, given=self._given)
+            for record in self.known.values():
+                self._provider.learn(record)
+        return self._provider
 
-    # -- what is stored
+    # -- sessions
 
     @property
     def query(self) -> SessionQuery:
@@ -224,39 +122,67 @@ class ClientCore:
             binding_hooks=frozenset(hook.name for hook in self.hooks if getattr(hook, "binds", False)),
         )
 
+    def remember(self, record: SessionRecord) -> SessionRecord:
+        """Keep the newest state of a session for everybody in this process."""
+        self.known[record.key] = record
+        if self._provider is not None:
+            self._provider.learn(record)
+        return record
+
     def session(self, account: str | None) -> Flow[SessionRecord]:
         """Find a stored session."""
-        return (yield from find_session(self.query, account))
-
-    def usable_session(self, account: str | None) -> Flow[SessionRecord]:
-        """Find a stored session whose token can be used now."""
-        record = yield from find_session(self.query, account)
-        current_token(record, None, self.clock.now())
-        return record
+        return self.remember((yield from find_session(self.query, account)))
 
     def accounts(self) -> Flow[tuple[User, ...]]:
         """List who is signed in."""
         records = yield from usable_sessions(self.query)
         return tuple(user_of(record) for record in records)
 
-    # -- with a session
+    # -- tokens
 
-    def access_token(self, record: SessionRecord, resource: str | None) -> AccessToken:
-        """Return the access token of a session."""
-        return current_token(record, resource, self.clock.now())
+    def fly(self, key: RecordKey, resource: str, stale: str | None, wire: Callable[[], Performs]) -> Flight:
+        """
+        Start a refresh, or join the one under way.
 
-    def userinfo(self, record: SessionRecord, memory: Memory) -> Flow[Mapping[str, Json]]:
-        """Fetch the claims of a session's user."""
-        now = yield from run(self.clock.now)
-        token = current_token(record, None, now)
-        hooks = yield from self._bound(record, memory, now)
-        return (yield from userinfo(self.provider, hooks, token, client_id=self.client_id, sub=record.account, now=now))
+        Args:
+            key: Which session.
+            resource: The resource indicator of the token.
+            stale: The token that will not do.
+            wire: Makes what performs the requests.
+        """
+        return self.refresher.fly(key, resource, lambda: self._refresh(key, resource, stale), wire)
 
-    def _bound(self, record: SessionRecord, memory: Memory, now: float) -> Flow[BoundHooks]:
-        metadata = yield from fetch_metadata(self.provider, now)
+    def _refresh(self, key: RecordKey, resource: str, stale: str | None) -> Flow[SessionRecord]:
+        from oidcclient._flows.refresh import RefreshPlan, refresh  # noqa: PLC0415 - a cached token needs none of it
 
-        def context(hook: Hook) -> HookContext:
-            return HookContext(
+        plan = RefreshPlan(
+            provider=self.provider,
+            client_id=self.client_id,
+            client_auth=self.client_auth,
+            policy=self.policy,
+            store=self.store,
+            key=key,
+            resource=resource,
+            stale=stale,
+            bind=self.bind,
+            clock=self.clock,
+            emit=self.emit,
+        )
+        return self.remember((yield from refresh(plan)))
+
+    # -- hooks
+
+    def bind(
+        self, record: SessionRecord, metadata: ProviderMetadata, now: float, memory: Memory | None = None
+    ) -> BoundHooks:
+        """Give each hook the context of one session."""
+        from oidcclient._flows.exchange import bind_hooks  # noqa: PLC0415 - a cached token needs none of it
+        from oidcclient.hooks import HookContext  # noqa: PLC0415 - likewise
+
+        kept: Memory = {} if memory is None else memory
+        return bind_hooks(
+            self.hooks,
+            lambda hook: HookContext(
                 issuer=record.issuer,
                 client_id=record.client_id,
                 profile=record.profile,
@@ -266,10 +192,44 @@ class ClientCore:
                 now=now,
                 emit=self.emit,
                 state=record.hook_state.get(hook.name, {}),
-                memory=memory.setdefault(hook.name, {}),
-            )
+                memory=kept.setdefault(hook.name, {}),
+            ),
+        )
 
-        return bind_hooks(self.hooks, context)
+    def resource_hooks(self, record: SessionRecord, memory: Memory) -> BoundHooks | None:
+        """Return the hooks for requests to an API, or None where none of them wraps exchanges."""
+        if not any(hasattr(hook, "exchange") for hook in self.hooks):
+            return None
+        provider = self.provider
+        provider.learn(record)
+        metadata = provider.metadata or ProviderMetadata(self.issuer)
+        return self.bind(record, metadata, self.clock.now(), memory)
+
+
+def _default_store() -> Store:
+    from .store.memory import MemoryStore  # noqa: PLC0415 - only where no store is given
+
+    return MemoryStore()
+
+
+def check_settings(issuer: str, client_id: str, scopes: Sequence[str], policy: Policy) -> None:
+    """
+    Refuse what no sign-in could work with, at once and not at the first sign-in.
+
+    Raises:
+        UsageError: A setting does not fit.
+    """
+    from oidcclient.protocol import check_issuer  # noqa: PLC0415 - one small module
+
+    check_issuer(issuer, policy)
+    if not isinstance(client_id, str) or not client_id:
+        raise UsageError("client_id must be a string", rule="client_id", section="RFC 6749 section 2.2")
+    if isinstance(scopes, str) or not all(isinstance(scope, str) and scope for scope in scopes):
+        raise UsageError("scopes must be a list of strings, not one string", rule="scopes")
+    if "openid" not in scopes:
+        raise UsageError(
+            "scopes must hold openid", rule="scope", section="OIDC Core 3.1.2.1", received=" ".join(scopes)
+        )
 
 
 def user_of(record: SessionRecord) -> User:

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import Any, TypeVar, assert_never
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 from oidcclient._words.effects import Effect, Flow, Run, Send, Sleep
 
-from .http import AsyncWire, Wire
+if TYPE_CHECKING:
+    from .http import AsyncWire, Performs
 
-__all__ = ["SystemClock", "drive", "drive_async"]
+__all__ = ["drive", "drive_async"]
 
 T = TypeVar("T")
 
 
-class SystemClock:
-    """The machine's clocks."""
-
-    def now(self) -> float:
-        """Return Unix seconds."""
-        return time.time()
-
-    def ticks(self) -> float:
-        """Return seconds that only ever run forward."""
-        return time.monotonic()
-
-
-def _perform(effect: Effect, wire: Wire) -> Any:
+def _perform(effect: Effect, wire: Callable[[], Performs]) -> Any:
     match effect:
         case Send(request):
-            return wire.perform(request)
+            return wire().perform(request)
         case Run(call):
             return call()
         case Sleep(seconds):
@@ -38,13 +28,13 @@ def _perform(effect: Effect, wire: Wire) -> Any:
             assert_never(effect)
 
 
-def drive(flow: Flow[T], wire: Wire) -> T:
+def drive(flow: Flow[T], wire: Callable[[], Performs]) -> T:
     """
     Run a flow to its end in this thread.
 
     Args:
         flow: The flow; closed in any case.
-        wire: Performs its requests.
+        wire: Makes what performs its requests, when there is one.
 
     Raises:
         OidcError: Whatever the flow raises.
@@ -65,12 +55,12 @@ def drive(flow: Flow[T], wire: Wire) -> T:
         flow.close()
 
 
-async def _perform_async(effect: Effect, wire: AsyncWire) -> Any:
+async def _perform_async(effect: Effect, wire: Callable[[], AsyncWire]) -> Any:
     import anyio  # noqa: PLC0415 - keeps sync programs free of it
 
     match effect:
         case Send(request):
-            return await wire.perform(request)
+            return await wire().perform(request)
         case Run(call, waits):
             # A wait for a person may take minutes: it gets a thread of its own, so that sixty of them cannot starve
             # the pool that everything else needs. It is let go when the task is cancelled.
@@ -82,13 +72,13 @@ async def _perform_async(effect: Effect, wire: AsyncWire) -> Any:
             assert_never(effect)
 
 
-async def drive_async(flow: Flow[T], wire: AsyncWire) -> T:
+async def drive_async(flow: Flow[T], wire: Callable[[], AsyncWire]) -> T:
     """
     Run a flow to its end in this task; blocking calls go to worker threads.
 
     Args:
         flow: The flow; closed in any case.
-        wire: Performs its requests.
+        wire: Makes what performs its requests, when there is one.
 
     Raises:
         OidcError: Whatever the flow raises.

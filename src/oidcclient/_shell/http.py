@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from oidcclient._words.errors import OidcError, ResponseRefused, TransportError
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["AsyncWire", "Wire"]
+__all__ = ["AsyncWire", "BridgedWire", "Performs", "Wire"]
+
+
+class Performs(Protocol):
+    """What performs the requests of a flow in a thread."""
+
+    def perform(self, request: HttpRequest) -> HttpResponse:
+        """Send one request and return the answer."""
+        ...
+
 
 Certificate = tuple[str, str] | None
 _LONGEST_CONNECT = 10.0  # seconds
@@ -238,6 +247,35 @@ class AsyncWire:
         clients, self._clients = list(self._clients.values()), {}
         for client in clients:
             await client.aclose()
+
+
+class BridgedWire:
+    """
+    Perform requests from a thread on the event loop that an async transport belongs to.
+
+    Args:
+        wire: The async wire.
+        loop: The event loop's token.
+    """
+
+    def __init__(self, wire: AsyncWire, loop: Any) -> None:
+        self._wire = wire
+        self._loop = loop
+
+    def perform(self, request: HttpRequest) -> HttpResponse:
+        """
+        Send one request and return the answer.
+
+        Raises:
+            TransportError: No answer came, or the event loop has ended.
+        """
+        import anyio  # noqa: PLC0415 - as above
+        from anyio import from_thread  # noqa: PLC0415 - as above
+
+        try:
+            return from_thread.run(self._wire.perform, request, token=self._loop)
+        except (RuntimeError, anyio.RunFinishedError):
+            raise TransportError("the event loop that the transport belongs to has ended") from None
 
 
 async def _gather(answer: httpx.Response, collector: _Collector) -> OidcError | None:

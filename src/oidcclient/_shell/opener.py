@@ -29,7 +29,7 @@ class Opener:
         """Take a sentence that the person should read."""
         self._emit(Notice(text))
 
-    def open(self, address: str, issuer: str) -> None:
+    def open(self, address: str, issuer: str, what: str = "sign in to") -> None:
         """Take the address."""
 
     def show_again(self, address: str) -> None:
@@ -49,9 +49,9 @@ class GivenBrowser(Opener):
         self._receiver = receiver
         self._error: BaseException | None = None
 
-    def open(self, address: str, issuer: str) -> None:
+    def open(self, address: str, issuer: str, what: str = "sign in to") -> None:
         """Call the program's function in the background; if it raises, the wait ends with that error."""
-        del issuer
+        del issuer, what
         threading.Thread(target=self._call, args=(address,), daemon=True, name="oidcclient-browser").start()
 
     def _call(self, address: str) -> None:
@@ -78,10 +78,10 @@ class SystemBrowser(Opener):
         super().notice(text)
         say(text)
 
-    def open(self, address: str, issuer: str) -> None:
+    def open(self, address: str, issuer: str, what: str = "sign in to") -> None:
         """Start the browser. What it says of its success is not trusted: the address is shown whatever it says."""
         host = urlsplit(issuer).hostname
-        say(f"Opening your browser to sign in to {host}.", f"If nothing opens, visit:  {address}")
+        say(f"Opening your browser to {what} {host}.", f"If nothing opens, visit:  {address}")
         report = open_in_browser(address, surroundings=self._surroundings)
         tried = ", ".join(attempt.program for attempt in report.attempts)
         self._emit(BrowserOpened(report.started, tried))
@@ -99,9 +99,9 @@ class ShownAddress(Opener):
         super().notice(text)
         say(text)
 
-    def open(self, address: str, issuer: str) -> None:
+    def open(self, address: str, issuer: str, what: str = "sign in to") -> None:
         """Show the address."""
-        say(f"To sign in to {urlsplit(issuer).hostname}, visit:", f"  {address}")
+        say(f"To {what} {urlsplit(issuer).hostname}, visit:", f"  {address}")
 
     def show_again(self, address: str) -> None:
         """Show the new address."""

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from oidcclient._words.record import SessionRecord
 from oidcclient._words.values import AccessToken, Json, User
 
 from .core import ClientCore, Memory, user_of
-from .drivers import drive, drive_async
-from .http import AsyncWire, Wire
+from .source import TokenSource
+from .waiting import wait_for, wait_for_async
+from .wires import AsyncWires, Wires
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["AsyncSession", "Session"]
 
 
 class _SessionBase:
-    def __init__(self, core: ClientCore, record: SessionRecord) -> None:
+    def __init__(self, core: ClientCore, record: SessionRecord, wires: Wires | AsyncWires) -> None:
         self._core = core
-        self._record = record
+        self._key = record.key
+        self._wires = wires
         self._memory: Memory = {}
+        core.known.setdefault(record.key, record)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(sub={self._record.account!r}, issuer={self._record.issuer!r})"
+        return f"{type(self).__name__}(sub={self._key.account!r}, issuer={self._key.issuer!r})"
+
+    @property
+    def _record(self) -> SessionRecord:
+        return self._core.known[self._key]
+
+    def _source(self, resource: str | None) -> TokenSource:
+        return TokenSource(self._core, self._key, resource, self._wires.for_thread(), self._memory)
 
     @property
     def user(self) -> User:
@@ -33,26 +47,56 @@ class _SessionBase:
         """The raw ID Token, as verified. Secret."""
         return self._record.id_token
 
+    def auth(self, resource: str) -> Any:
+        """
+        Return an auth object for an httpx or httpx2 client, sync or async, that puts a fresh token on each request.
+
+        Args:
+            resource: The API's base address: the token goes to addresses under it and nowhere else.
+
+        Raises:
+            UsageError: `resource` is not https (http on loopback excepted).
+            LoginRequired: The sign-in asked for tokens of other resources only.
+        """
+        from .auth import auth_for  # noqa: PLC0415 - programs with their own HTTP need none of it
+
+        return auth_for(self._source(resource), resource)
+
 
 class Session(_SessionBase):
     """A signed-in session. Made by `Client`; thread-safe."""
 
-    def __init__(self, core: ClientCore, record: SessionRecord, wire: Wire) -> None:
-        super().__init__(core, record)
-        self._wire = wire
+    _wires: Wires
 
     def access_token(self, resource: str | None = None) -> AccessToken:
         """
-        Return an access token that is good now.
+        Return an access token that is good now, refreshed if need be.
 
         Args:
-            resource: The resource indicator, if one was asked for at the sign-in (RFC 8707).
+            resource: The resource indicator, or an address under it, if one was asked for at the sign-in (RFC 8707).
 
         Raises:
-            SessionExpired: It has expired.
-            LoginRequired: No token for that resource was asked for.
+            SessionExpired: The provider has ended the session.
+            LoginRequired: Nobody is signed in any more, or no token for that resource was asked for.
+            TransportError: The token has ended and the provider cannot be reached.
         """
-        return self._core.access_token(self._record, resource)
+        source = self._source(resource)
+        token = source.ready()
+        return source.of(wait_for(source.fly(None))) if token is None else token
+
+    def refresh(self, resource: str | None = None) -> AccessToken:
+        """
+        Refresh now, whether it is due or not, unless another process has just done so, and return the new token.
+
+        Args:
+            resource: As for `access_token`.
+
+        Raises:
+            SessionExpired: The provider has ended the session.
+            TransportError: The provider cannot be reached; the session is untouched.
+        """
+        source = self._source(resource)
+        return source.of(wait_for(source.fly(None)))
 
     def userinfo(self) -> Mapping[str, Json]:
         """
@@ -63,28 +107,97 @@ class Session(_SessionBase):
             ResponseRefused: The answer breaks a rule, for example is about another user.
             TransportError: The provider cannot be reached.
         """
-        return drive(self._core.userinfo(self._record, self._memory), self._wire)
+        from .with_session import userinfo  # noqa: PLC0415 - a cached token needs none of it
+
+        return self._wires.drive(userinfo(self._core, self._record, self._memory, self.access_token()))
+
+    def http(self, resource: str, **options: Any) -> httpx.Client:
+        """
+        Return an httpx client for an API that signs every request, redirects included.
+
+        Args:
+            resource: The API's base address; requests to other places raise, redirects to them go without the token.
+            options: Further arguments of `httpx.Client`.
+        """
+        from oidcclient.protocol import TokenBase  # noqa: PLC0415 - programs with their own HTTP need none of it
+
+        from .signed import signed_client  # noqa: PLC0415 - likewise
+
+        return signed_client(self.auth(resource), TokenBase.parse(resource), options)
+
+    def revoke(self) -> bool:
+        """
+        Revoke the tokens at the provider (RFC 7009). The session is left as it is: `logout()` does all of it.
+
+        Returns:
+            Whether the provider has an endpoint for it.
+
+        Raises:
+            OAuthError: The provider refused.
+            TransportError: The provider cannot be reached; the tokens are still alive.
+        """
+        from .with_session import revoke  # noqa: PLC0415 - as above
+
+        return self._wires.drive(revoke(self._core, self._record))
+
+    def logout(self, *, browser: bool = False, post_logout_redirect_uri: str | None = None) -> None:
+        """
+        Sign out: wipe the session here, then revoke its tokens, for five seconds at the most.
+
+        Args:
+            browser: Also end the provider's own session, in the system browser (OIDC RP-Initiated Logout 1.0).
+            post_logout_redirect_uri: A registered page to end at, https or of the app's own scheme.
+
+        Raises:
+            StoreError: The session could not be wiped here.
+        """
+        from .with_session import logout  # noqa: PLC0415 - as above
+
+        self._wires.drive(
+            logout(
+                self._core,
+                self._key,
+                self._wires,
+                browser=browser,
+                post_logout_redirect_uri=post_logout_redirect_uri,
+            )
+        )
 
 
 class AsyncSession(_SessionBase):
     """A signed-in session. Made by `AsyncClient`; for asyncio and trio."""
 
-    def __init__(self, core: ClientCore, record: SessionRecord, wire: AsyncWire) -> None:
-        super().__init__(core, record)
-        self._wire = wire
+    _wires: AsyncWires
 
     async def access_token(self, resource: str | None = None) -> AccessToken:
         """
-        Return an access token that is good now.
+        Return an access token that is good now, refreshed if need be.
 
         Args:
-            resource: The resource indicator, if one was asked for at the sign-in (RFC 8707).
+            resource: The resource indicator, or an address under it, if one was asked for at the sign-in (RFC 8707).
 
         Raises:
-            SessionExpired: It has expired.
-            LoginRequired: No token for that resource was asked for.
+            SessionExpired: The provider has ended the session.
+            LoginRequired: Nobody is signed in any more, or no token for that resource was asked for.
+            TransportError: The token has ended and the provider cannot be reached.
         """
-        return self._core.access_token(self._record, resource)
+        source = self._source(resource)
+        token = source.ready()
+        return source.of(await wait_for_async(source.fly(None))) if token is None else token
+
+    async def refresh(self, resource: str | None = None) -> AccessToken:
+        """
+        Refresh now, whether it is due or not, unless another process has just done so, and return the new token.
+
+        Args:
+            resource: As for `access_token`.
+
+        Raises:
+            SessionExpired: The provider has ended the session.
+            TransportError: The provider cannot be reached; the session is untouched.
+        """
+        source = self._source(resource)
+        return source.of(await wait_for_async(source.fly(None)))
 
     async def userinfo(self) -> Mapping[str, Json]:
         """
@@ -95,4 +208,59 @@ class AsyncSession(_SessionBase):
             ResponseRefused: The answer breaks a rule, for example is about another user.
             TransportError: The provider cannot be reached.
         """
-        return await drive_async(self._core.userinfo(self._record, self._memory), self._wire)
+        from .with_session import userinfo  # noqa: PLC0415 - a cached token needs none of it
+
+        token = await self.access_token()
+        return await self._wires.drive(userinfo(self._core, self._record, self._memory, token))
+
+    def http(self, resource: str, **options: Any) -> httpx.AsyncClient:
+        """
+        Return an async httpx client for an API that signs every request, redirects included.
+
+        Args:
+            resource: The API's base address; requests to other places raise, redirects to them go without the token.
+            options: Further arguments of `httpx.AsyncClient`.
+        """
+        from oidcclient.protocol import TokenBase  # noqa: PLC0415 - programs with their own HTTP need none of it
+
+        from .signed import signed_async_client  # noqa: PLC0415 - likewise
+
+        return signed_async_client(self.auth(resource), TokenBase.parse(resource), options)
+
+    async def revoke(self) -> bool:
+        """
+        Revoke the tokens at the provider (RFC 7009). The session is left as it is: `logout()` does all of it.
+
+        Returns:
+            Whether the provider has an endpoint for it.
+
+        Raises:
+            OAuthError: The provider refused.
+            TransportError: The provider cannot be reached; the tokens are still alive.
+        """
+        from .with_session import revoke  # noqa: PLC0415 - as above
+
+        return await self._wires.drive(revoke(self._core, self._record))
+
+    async def logout(self, *, browser: bool = False, post_logout_redirect_uri: str | None = None) -> None:
+        """
+        Sign out: wipe the session here, then revoke its tokens, for five seconds at the most.
+
+        Args:
+            browser: Also end the provider's own session, in the system browser (OIDC RP-Initiated Logout 1.0).
+            post_logout_redirect_uri: A registered page to end at, https or of the app's own scheme.
+
+        Raises:
+            StoreError: The session could not be wiped here.
+        """
+        from .with_session import logout  # noqa: PLC0415 - as above
+
+        await self._wires.drive(
+            logout(
+                self._core,
+                self._key,
+                self._wires,
+                browser=browser,
+                post_logout_redirect_uri=post_logout_redirect_uri,
+            )
+        )

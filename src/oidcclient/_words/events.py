@@ -15,8 +15,10 @@ __all__ = [
     "MetadataFetched",
     "Notice",
     "RequestPushed",
+    "SessionRefreshed",
     "SignInAddress",
     "SignedIn",
+    "SignedOut",
     "TokenReceived",
 ]
 
@@ -93,6 +95,23 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRefreshed:
+    """The session was refreshed at the provider, by this process."""
+
+    issuer: str
+    sub: str
+    expires_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """A session was wiped from this machine."""
+
+    issuer: str
+    sub: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should know, in one sentence."""
 
@@ -109,6 +128,8 @@ Event = (
     | TokenReceived
     | IDTokenVerified
     | SignedIn
+    | SessionRefreshed
+    | SignedOut
     | Notice
 )
 EventHandler = Callable[[Event], object]

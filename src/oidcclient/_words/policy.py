@@ -37,6 +37,7 @@ class Policy:
         http_timeout: The longest one request may take from connecting to the last byte, in seconds.
         max_response_bytes: The largest answer accepted, in bytes.
         metadata_max_age: How long metadata and keys are used before they are fetched again, in seconds.
+        lock_timeout: How long to wait for another process that refreshes the same session, in seconds.
         jwks_refetch_interval: The shortest time between two fetches of the keys for unknown `kid`s, in seconds.
         id_token_algorithms: The JWS algorithms an ID Token may be signed with; the provider's own list can only narrow
             it. `none` and HS* are never accepted.
@@ -63,6 +64,7 @@ class Policy:
     http_timeout: float = 20.0
     max_response_bytes: int = 1 << 20
     metadata_max_age: float = 86_400.0
+    lock_timeout: float = 30.0
     jwks_refetch_interval: float = 60.0
     id_token_algorithms: tuple[str, ...] = ID_TOKEN_ALGORITHMS
     id_token_max_age: float = 600.0
@@ -88,6 +90,6 @@ class Policy:
             )
         if not 0 <= self.clock_skew <= 600:  # noqa: PLR2004 - ten minutes: more would make exp and iat meaningless
             raise UsageError("clock_skew must be from 0 to 600 seconds", rule="clock_skew", received=self.clock_skew)
-        for name in ("http_timeout", "max_response_bytes", "metadata_max_age", "id_token_max_age"):
+        for name in ("http_timeout", "max_response_bytes", "metadata_max_age", "id_token_max_age", "lock_timeout"):
             if getattr(self, name) <= 0:
                 raise UsageError(f"{name} must be more than 0", rule=name, received=getattr(self, name))

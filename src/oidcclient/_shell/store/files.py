@@ -1,8 +1,8 @@
-# ruff: noqa: PTH - paths are text here: pathlib would cost a program that reads a cached token more than the reading
+# ruff: noqa: PTH103, PTH104, PTH105, PTH108, PTH116, PTH118, PTH120, PTH208 - pathlib would cost a read too much
 """
 Private files: ours alone, replaced whole or not at all, never through a symbolic link.
 
-Paths are text, and `tempfile` and `shutil` are left alone as well: this module is on the way of every program that reads
+Paths are text, and `tempfile` and `shutil` are left alone too: this module is on the way of every program that reads
 a cached token.
 """
 

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH - paths are text: pathlib would cost a program that reads a cached token more than the reading
+# ruff: noqa: PTH100, PTH118 - pathlib would cost a read too much
 """Where stores are when nobody says where."""
 
 from __future__ import annotations

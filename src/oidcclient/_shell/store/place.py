@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import dataclass
 
 __all__ = ["RECORD_SUFFIX", "Place", "account_name", "is_account_name"]
 
@@ -14,7 +12,6 @@ ACCOUNT_CHARACTERS = 64
 HEXADECIMAL = frozenset("0123456789abcdef")
 
 
-@dataclass(frozen=True, slots=True)
 class Place:
     """
     The place of one record.
@@ -27,17 +24,16 @@ class Place:
         account: The name of the account, as `account_name` gives it; empty for the whole group.
     """
 
-    root: str
-    profile: str
-    issuer: str
-    client_id: str
-    account: str = ""
+    __slots__ = ("account", "client_id", "group", "issuer", "profile", "root")
 
-    @property
-    def group(self) -> str:
-        """The folder of all accounts of this profile, issuer and client."""
-        name = _digest([self.profile, self.issuer, self.client_id])[:GROUP_CHARACTERS]
-        return f"{self.root}/{name}"
+    def __init__(self, root: str, profile: str, issuer: str, client_id: str, account: str = "") -> None:
+        self.root = root
+        self.profile = profile
+        self.issuer = issuer
+        self.client_id = client_id
+        self.account = account
+        # The folder of all accounts of this profile, issuer and client.
+        self.group = f"{root}/{_digest([profile, issuer, client_id])[:GROUP_CHARACTERS]}"
 
     @property
     def pointer(self) -> str:
@@ -81,4 +77,8 @@ def is_account_name(name: str) -> bool:
 
 def _digest(value: object) -> str:
     # JSON, since joined text could be cut in two ways, and since it has a form for every string.
-    return hashlib.sha256(json.dumps(value).encode("ascii")).hexdigest()
+    from cryptography.hazmat.primitives.hashes import SHA256, Hash  # noqa: PLC0415 - hashlib loads OpenSSL once more
+
+    digest = Hash(SHA256())
+    digest.update(json.dumps(value).encode("ascii"))
+    return digest.finalize().hex()

@@ -1,0 +1,152 @@
+"""Signing out: forget here first, then tell the provider, then remove the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from oidcclient._words.clock import Clock
+from oidcclient._words.effects import Flow, run
+from oidcclient._words.errors import OAuthError, OidcError
+from oidcclient._words.events import EventHandler, Notice, SignedOut
+from oidcclient._words.policy import Policy
+from oidcclient._words.record import RecordKey, SessionRecord, Store
+from oidcclient._words.values import ProviderMetadata
+from oidcclient.hooks import ExchangeKind, HttpRequest
+from oidcclient.protocol import (
+    ClientAuth,
+    build_revocation_request,
+    end_session_address,
+    parse_revocation_response,
+)
+
+from .exchange import BoundHooks
+from .provider import Provider, fetch_metadata
+from .refresh import lock_record
+
+__all__ = ["EndPlan", "logout_here", "logout_there", "revoke"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndPlan:
+    """
+    All that ending a session needs.
+
+    Args:
+        provider: What is known of the provider.
+        client_id: The client.
+        client_auth: How it authenticates.
+        policy: Limits.
+        store: Where the session is.
+        key: Which session.
+        bind: Gives the hooks their contexts for a record.
+        clock: The time.
+        emit: Takes events.
+    """
+
+    provider: Provider
+    client_id: str
+    client_auth: ClientAuth = field(repr=False)
+    policy: Policy
+    store: Store = field(repr=False)
+    key: RecordKey
+    bind: Callable[[SessionRecord, ProviderMetadata, float], BoundHooks] = field(repr=False)
+    clock: Clock
+    emit: EventHandler = field(repr=False)
+
+
+def logout_here(plan: EndPlan) -> Flow[SessionRecord | None]:
+    """
+    Wipe the session from the store, whatever the network does, and return what was in it.
+
+    The record is locked for it, so that a refresh under way cannot bring it back.
+
+    Raises:
+        StoreError: It could not be wiped.
+    """
+    lock = yield from lock_record(plan.store, plan.key, plan.clock, plan.policy.lock_timeout)
+    try:
+        record = yield from run(lambda: plan.store.load(plan.key))
+        yield from run(lambda: plan.store.delete(plan.key))
+    finally:
+        lock.release()
+    plan.emit(SignedOut(plan.key.issuer, plan.key.account))
+    return record
+
+
+def logout_there(
+    plan: EndPlan,
+    record: SessionRecord,
+    post_logout_redirect_uri: str | None,
+    on_address: Callable[[str], object],
+) -> Flow[None]:
+    """
+    Tell the provider: hand out the address at which its own session ends, if it has one, then revoke the tokens.
+
+    A failure is told in an event and is none of the local sign-out.
+    """
+    try:
+        now = yield from run(plan.clock.now)
+        metadata = yield from fetch_metadata(plan.provider, now)
+        address = end_session_address(
+            metadata,
+            client_id=plan.client_id,
+            id_token=record.id_token,
+            post_logout_redirect_uri=post_logout_redirect_uri,
+            policy=plan.policy,
+        )
+        if address is not None:
+            on_address(address)
+        yield from revoke(plan, record)
+    except OidcError as fault:
+        plan.emit(Notice(f"Signed out here; the provider was not told: {fault}."))
+
+
+def revoke(plan: EndPlan, record: SessionRecord) -> Flow[bool]:
+    """
+    Revoke the refresh token, then every access token (RFC 7009 section 2.1).
+
+    Returns:
+        Whether the provider has an endpoint for it.
+
+    Raises:
+        OAuthError: The provider refused, other than for a kind of token it cannot revoke.
+        TransportError: The provider cannot be reached; the tokens are still alive.
+    """
+    now = yield from run(plan.clock.now)
+    metadata = yield from fetch_metadata(plan.provider, now)
+    hooks = plan.bind(record, metadata, now)
+    tokens: list[tuple[str, Literal["refresh_token", "access_token"]]] = []
+    if record.refresh_token is not None:
+        tokens.append((record.refresh_token, "refresh_token"))
+    tokens.extend((value, "access_token") for value in dict.fromkeys(token.value for token in record.tokens.values()))
+    revoked = False
+    for token, hint in tokens:
+        request = build_revocation_request(metadata, token, hint, plan.policy)
+        if request is None:
+            return False
+        yield from _revoke_one(plan, hooks, metadata, request, now)
+        revoked = True
+    return revoked
+
+
+def _revoke_one(
+    plan: EndPlan, hooks: BoundHooks, metadata: ProviderMetadata, request: HttpRequest, now: float
+) -> Flow[None]:
+    response = yield from hooks.exchange(
+        ExchangeKind.REVOCATION,
+        request,
+        authenticate=lambda outgoing: plan.client_auth.authenticate(
+            outgoing,
+            client_id=plan.client_id,
+            issuer=metadata.issuer,
+            token_endpoint=metadata.token_endpoint or "",
+            now=now,
+        ),
+    )
+    try:
+        parse_revocation_response(response)
+    except OAuthError as refusal:
+        if refusal.error != "unsupported_token_type":  # RFC 7009 section 2.2.1: it ends with its refresh token, or soon
+            raise

@@ -1,0 +1,208 @@
+"""
+Refreshing, as one transaction for all processes of a machine.
+
+    lock the record against everybody
+    read it again: another process may have refreshed, and then its token is ours too
+    send one token request
+    save the rotated refresh token before anything else can fail
+    check the answer, save the rest, let go
+
+Providers revoke the whole grant when a refresh token is used twice (RFC 9700 section 4.14.2), so two refreshes at once
+would sign the person out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from oidcclient._words.clock import Clock
+from oidcclient._words.effects import Flow, run, sleep
+from oidcclient._words.errors import LoginRequired, OAuthError, SessionExpired, StoreError
+from oidcclient._words.events import EventHandler, SessionRefreshed
+from oidcclient._words.policy import Policy
+from oidcclient._words.record import Lock, RecordKey, SessionRecord, Store
+from oidcclient._words.values import ProviderMetadata, TokenResponse
+from oidcclient.hooks import ExchangeKind
+from oidcclient.protocol import (
+    ClientAuth,
+    Expected,
+    build_refresh_request,
+    check_continuity,
+    check_token_type,
+    parse_token_response,
+)
+
+from .exchange import BoundHooks
+from .provider import Provider, fetch_metadata, verified_id_token
+from .tokens import Freshness, freshness, with_tokens
+
+__all__ = ["RefreshPlan", "lock_record", "refresh"]
+
+FIRST_PAUSE = 0.005  # seconds between two tries for the lock, doubled up to the longest
+LONGEST_PAUSE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshPlan:
+    """
+    All that a refresh needs.
+
+    Args:
+        provider: What is known of the provider.
+        client_id: The client.
+        client_auth: How it authenticates.
+        policy: Limits; `lock_timeout` among them.
+        store: Where the session is.
+        key: Which session.
+        resource: The resource indicator of the token; empty for none.
+        stale: The token that will not do any more; another one that is found in the store will.
+        bind: Gives the hooks their contexts for a record.
+        clock: The time.
+        emit: Takes events.
+    """
+
+    provider: Provider
+    client_id: str
+    client_auth: ClientAuth = field(repr=False)
+    policy: Policy
+    store: Store = field(repr=False)
+    key: RecordKey
+    resource: str
+    stale: str | None = field(repr=False)
+    bind: Callable[[SessionRecord, ProviderMetadata, float], BoundHooks] = field(repr=False)
+    clock: Clock
+    emit: EventHandler = field(repr=False)
+
+
+def lock_record(store: Store, key: RecordKey, clock: Clock, timeout: float) -> Flow[Lock]:
+    """
+    Lock a record, waiting by short sleeps so that no thread of a pool is held.
+
+    Raises:
+        StoreError: It stayed locked for `timeout` seconds.
+    """
+    began = yield from run(clock.ticks)
+    pause = FIRST_PAUSE
+    while True:
+        lock = yield from run(lambda: store.try_lock(key))
+        if lock is not None:
+            return lock
+        ticks = yield from run(clock.ticks)
+        if ticks - began >= timeout:
+            raise StoreError(
+                f"another process has held the session's lock for {timeout:.0f} seconds",
+                rule="lock",
+                hint="Look for a hanging process that uses the same session, end it, and try again.",
+            )
+        yield from sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def refresh(plan: RefreshPlan) -> Flow[SessionRecord]:
+    """
+    Return the session with a token that can be used, refreshed by us or by somebody else meanwhile.
+
+    Raises:
+        SessionExpired: The provider ended the session, or there is no refresh token.
+        LoginRequired: The session is gone: somebody signed out.
+        StoreError: The store cannot be read, locked or written.
+        TransportError: The provider cannot be reached; the session is untouched.
+    """
+    lock = yield from lock_record(plan.store, plan.key, plan.clock, plan.policy.lock_timeout)
+    try:
+        record = yield from run(lambda: plan.store.load(plan.key))
+        if record is None:
+            raise LoginRequired("the session is gone: somebody signed out", rule="session")
+        now = yield from run(plan.clock.now)
+        if _renewed(record, plan, now):
+            return record
+        return (yield from _refresh(plan, record, now))
+    finally:
+        lock.release()
+
+
+def _renewed(record: SessionRecord, plan: RefreshPlan, now: float) -> bool:
+    """Whether somebody else has refreshed: the store holds another token than ours, and it can be used."""
+    token = record.tokens.get(plan.resource)
+    return token is not None and token.value != plan.stale and freshness(token, now) is not Freshness.ENDED
+
+
+def _refresh(plan: RefreshPlan, record: SessionRecord, now: float) -> Flow[SessionRecord]:
+    refresh_token = record.refresh_token
+    if refresh_token is None:
+        raise SessionExpired("the session has ended and the provider gave no refresh token", rule="refresh_token")
+    metadata = yield from fetch_metadata(plan.provider, now)
+    hooks = plan.bind(record, metadata, now)
+    try:
+        response = yield from _exchange(plan, hooks, metadata, refresh_token, now)
+    except OAuthError as refusal:
+        if refusal.error != "invalid_grant":
+            raise
+        return (yield from _refused(plan, record))
+    if response.refresh_token is not None and response.refresh_token != refresh_token:
+        # The old one is spent. Whatever fails from here on, the new one must not be lost (RFC 9700 section 2.2.2).
+        record = replace(record, refresh_token=response.refresh_token, hook_state=hooks.states(record.hook_state))
+        yield from _save(plan, record)
+    check_token_type(response, known=hooks.accept_token(ExchangeKind.REFRESH, response))
+    record = yield from _checked(plan, record, response, metadata, now)
+    record = replace(
+        with_tokens(record, response, plan.resource, now),
+        hook_state=hooks.states(record.hook_state),
+        **plan.provider.to_record(),
+    )
+    yield from _save(plan, record)
+    plan.emit(SessionRefreshed(record.issuer, record.account, response.expires_in))
+    return record
+
+
+def _save(plan: RefreshPlan, record: SessionRecord) -> Flow[None]:
+    yield from run(lambda: plan.store.save(record))
+
+
+def _exchange(
+    plan: RefreshPlan, hooks: BoundHooks, metadata: ProviderMetadata, refresh_token: str, now: float
+) -> Flow[TokenResponse]:
+    response = yield from hooks.exchange(
+        ExchangeKind.REFRESH,
+        build_refresh_request(metadata, refresh_token, plan.resource or None, plan.policy),
+        authenticate=lambda request: plan.client_auth.authenticate(
+            request,
+            client_id=plan.client_id,
+            issuer=metadata.issuer,
+            token_endpoint=metadata.token_endpoint or "",
+            now=now,
+        ),
+    )
+    return parse_token_response(response)
+
+
+def _refused(plan: RefreshPlan, record: SessionRecord) -> Flow[SessionRecord]:
+    """Forget the refresh token that failed and nothing else, unless a newer one has come from somewhere meanwhile."""
+    stored = yield from run(lambda: plan.store.load(plan.key))
+    if stored is not None and stored.refresh_token not in {None, record.refresh_token}:
+        now = yield from run(plan.clock.now)
+        if _renewed(stored, plan, now):
+            return stored
+    elif stored is not None:
+        yield from _save(plan, replace(stored, refresh_token=None))
+    raise SessionExpired("the provider has ended the session", rule="invalid_grant", section="RFC 6749 section 5.2")
+
+
+def _checked(
+    plan: RefreshPlan, record: SessionRecord, response: TokenResponse, metadata: ProviderMetadata, now: float
+) -> Flow[SessionRecord]:
+    """Take over a new ID Token, if one came and it is about the same sign-in (OIDC Core 12.2)."""
+    if response.id_token is None:
+        return record
+    expected = Expected(
+        issuer=record.issuer,
+        client_id=plan.client_id,
+        nonce=None,
+        access_token=response.access_token,
+        policy=plan.policy,
+        now=now,
+    )
+    id_token = yield from verified_id_token(plan.provider, metadata, response.id_token, expected)
+    check_continuity(id_token.claims, record.claims)
+    return replace(record, id_token=id_token.raw, claims={**record.claims, **id_token.claims})

@@ -1,0 +1,241 @@
+"""
+`session.auth(resource=)`: a fresh token on each request of an httpx or httpx2 client, sync or async.
+
+httpx runs an `Auth` once per call, not once per redirect: it drops `Authorization` when a redirect leaves the origin,
+and keeps it when it does not. `session.http()` signs every hop.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from oidcclient._words.effects import Flow, Run, Send, Sleep
+from oidcclient._words.errors import UsageError
+from oidcclient._words.http import HttpRequest, HttpResponse
+from oidcclient._words.values import AccessToken
+from oidcclient.hooks import ExchangeKind
+from oidcclient.protocol import TokenBase, parse_challenges
+
+from .waiting import wait_for, wait_for_async
+
+if TYPE_CHECKING:
+    from .refresher import Flight
+    from .source import TokenSource
+
+__all__ = ["auth_for"]
+
+_UNAUTHORIZED = 401
+_ONE_SHOT = frozenset({"IteratorByteStream", "AsyncIteratorByteStream", "UnattachedStream"})
+
+
+class _Send(Enum):
+    SEND = "send the request as it is now"
+
+
+SEND = _Send.SEND
+Step = Any  # SEND, or an effect, or a flight to wait for
+
+
+@lru_cache(maxsize=4)
+def _auth_class(bases: tuple[type, ...]) -> type:
+    """Build the class for whichever of httpx and httpx2 is loaded: each wants an instance of its own `Auth`."""
+    return type("SessionAuth", (_SessionAuth, *bases), {})
+
+
+def auth_for(source: TokenSource, resource: str) -> Any:
+    """
+    Return an auth object for the requests to an API.
+
+    Args:
+        source: Where tokens come from.
+        resource: The API's base address; the token goes nowhere else.
+
+    Raises:
+        UsageError: `resource` is no such address.
+    """
+    base = TokenBase.parse(resource)
+    loaded = [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
+    if not loaded:
+        import httpx  # noqa: PLC0415 - the client to come is most likely this one
+
+        loaded = [httpx]
+    return _auth_class(tuple(module.Auth for module in loaded))(source, base)
+
+
+class _SessionAuth:
+    """Put a token on each request under the base; on a 401 that says `invalid_token`, renew it and try once more."""
+
+    def __init__(self, source: TokenSource, base: TokenBase) -> None:
+        self._source = source
+        self._base = base
+
+    def __repr__(self) -> str:
+        return f"SessionAuth(resource={self._base.url!r})"
+
+    def check(self, url: str) -> None:
+        """
+        Refuse an address that the token is not for.
+
+        Raises:
+            UsageError: It is not under the base.
+        """
+        if not self._base.covers(url):
+            raise UsageError(
+                "this address is not under the resource that the token is for",
+                rule="resource",
+                section="RFC 6750 section 5.2",
+                expected=self._base.url,
+                received=url.partition("?")[0],
+                hint="Use session.auth(resource=...) with the base address of the API that you call.",
+            )
+
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        """Sign a request of a sync client."""
+        steps = self._steps(request)
+        try:
+            step = next(steps)
+            while True:
+                if step is SEND:
+                    response = yield request
+                    step = steps.send(response)
+                else:
+                    step = _resume(steps, lambda step=step: _perform(step))  # type: ignore[misc] # a default has no type
+        except StopIteration:
+            return
+        finally:
+            steps.close()
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+        """Sign a request of an async client; whatever blocks happens off the event loop."""
+        steps = self._steps(request)
+        try:
+            step = next(steps)
+            while True:
+                if step is SEND:
+                    response = yield request
+                    step = steps.send(response)
+                else:
+                    step = await _resume_async(steps, step)
+        except StopIteration:
+            return
+        finally:
+            steps.close()
+
+    def _steps(self, request: Any) -> Generator[Step, Any, None]:
+        """One request, written once: what to do, in order, for both kinds of client."""
+        self.check(str(request.url))
+        token = self._source.ready()
+        if token is None:
+            token = self._source.of((yield self._source.fly(None)))
+        response = yield from self._signed(request, token)
+        if _wants_another(response):
+            _check_replayable(request)
+            token = self._source.of((yield self._source.fly(token.value)))
+            yield from self._signed(request, token)
+
+    def _signed(self, request: Any, token: AccessToken) -> Generator[Step, Any, Any]:
+        hooks = self._source.hooks()
+        if hooks is None:
+            request.headers["Authorization"] = f"{token.type} {token.value}"
+            return (yield SEND)
+        outgoing = HttpRequest(request.method, str(request.url), (("Authorization", f"{token.type} {token.value}"),))
+        flow = hooks.exchange(ExchangeKind.RESOURCE, outgoing, access_token=token.value, token_type=token.type)
+        return (yield from _through(flow, request))
+
+
+def _through(flow: Flow[HttpResponse], request: Any) -> Generator[Step, Any, Any]:
+    """Run a request through the hooks: what they make of its headers goes out, the body stays the program's."""
+    response: Any = None
+    try:
+        effect = next(flow)
+        while True:
+            if isinstance(effect, Send):
+                if response is not None:
+                    _check_replayable(request)
+                for name, value in effect.request.headers:
+                    request.headers[name] = value
+                response = yield SEND
+                effect = flow.send(_seen(response))
+            else:
+                try:
+                    result = yield effect
+                except BaseException as error:  # noqa: BLE001 - it belongs to the flow
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(result)
+    except StopIteration:
+        return response
+    finally:
+        flow.close()
+
+
+def _seen(response: Any) -> HttpResponse:
+    """Show hooks the status and the headers; the body is the program's and may be a stream."""
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
+    return HttpResponse(response.status_code, headers)
+
+
+def _wants_another(response: Any) -> bool:
+    """Whether the API says that the token is no good any more (RFC 6750 section 3.1)."""
+    if response.status_code != _UNAUTHORIZED:
+        return False
+    return any(challenge.parameters.get("error") == "invalid_token" for challenge in parse_challenges(_seen(response)))
+
+
+def _check_replayable(request: Any) -> None:
+    """
+    Refuse to send a one-shot stream again: what is left of it would go out as the whole.
+
+    Raises:
+        UsageError: The body is such a stream.
+    """
+    if type(request.stream).__name__ in _ONE_SHOT:
+        raise UsageError(
+            "the API refused the token, and this request's body is a stream that cannot be sent again",
+            rule="stream",
+            section="RFC 9110 section 9.2.2",
+            hint="Send the request again, or pass the body as bytes so that it can be repeated.",
+        )
+
+
+def _perform(step: Run | Sleep | Flight) -> Any:
+    match step:
+        case Run(call):
+            return call()
+        case Sleep(seconds):
+            return time.sleep(seconds)
+        case flight:
+            return wait_for(flight)
+
+
+async def _perform_async(step: Run | Sleep | Flight) -> Any:
+    import anyio  # noqa: PLC0415 - keeps sync programs free of it
+
+    match step:
+        case Run(call):
+            return await anyio.to_thread.run_sync(call)
+        case Sleep(seconds):
+            return await anyio.sleep(seconds)
+        case flight:
+            return await wait_for_async(flight)
+
+
+def _resume(steps: Generator[Step, Any, None], perform: Callable[[], Any]) -> Step:
+    try:
+        result = perform()
+    except BaseException as error:  # noqa: BLE001 - it belongs to the steps
+        return steps.throw(error)
+    return steps.send(result)
+
+
+async def _resume_async(steps: Generator[Step, Any, None], step: Any) -> Step:
+    try:
+        result = await _perform_async(step)
+    except BaseException as error:  # noqa: BLE001 - it belongs to the steps
+        return steps.throw(error)
+    return steps.send(result)

@@ -1,0 +1,180 @@
+"""Signing in and out, as `Client` and `AsyncClient` do it: everything but the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from oidcclient._flows.ending import EndPlan, logout_here, logout_there, revoke
+from oidcclient._flows.login import LoginPlan, Started, finish, start
+from oidcclient._words.effects import Flow, run
+from oidcclient._words.errors import LoginCancelled, UsageError
+from oidcclient._words.record import RecordKey, SessionRecord
+from oidcclient._words.values import Json
+from oidcclient._words.ways import Loopback
+from oidcclient.protocol import AuthorizationRequest, callback_path
+
+from .opener import Opener, choose_opener
+from .redirect import Limits, LoopbackReceiver
+
+if TYPE_CHECKING:
+    from .core import ClientCore
+
+__all__ = ["LoginOptions", "Pending", "end_plan", "login", "login_options", "logout_here", "logout_there", "revoke"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginOptions:
+    """The arguments of `login()`, checked."""
+
+    via: Loopback
+    open_browser: Callable[[str], object] | None = field(repr=False)
+    timeout: float
+    request: AuthorizationRequest
+
+
+@dataclass(slots=True)
+class Pending:
+    """A sign-in that was started: its plan, what came of the start, and how the address reaches the person."""
+
+    plan: LoginPlan
+    opener: Opener
+    started: Started
+
+
+def texts(name: str, values: Iterable[str] | str | None) -> tuple[str, ...]:
+    """
+    Return one or several strings as a tuple.
+
+    Raises:
+        UsageError: They are no strings.
+    """
+    if values is None:
+        return ()
+    found = (values,) if isinstance(values, str) else tuple(values)
+    if not all(isinstance(text, str) and text for text in found):
+        raise UsageError(f"{name} must hold strings", rule=name)
+    return found
+
+
+def login_options(
+    core: ClientCore,
+    *,
+    via: Loopback | None,
+    open_browser: Callable[[str], object] | None,
+    timeout: float,
+    login_hint: str | None,
+    prompt: str | None,
+    max_age: int | None,
+    acr_values: str | Sequence[str] | None,
+    resource: str | Sequence[str] | None,
+    claims: Mapping[str, Json] | None,
+    extra: Mapping[str, str] | None,
+) -> LoginOptions:
+    """
+    Check the arguments of a sign-in.
+
+    Raises:
+        UsageError: One does not fit.
+    """
+    if timeout <= 0:
+        raise UsageError("timeout must be more than 0 seconds", rule="timeout", received=timeout)
+    if prompt is None and "offline_access" in core.scopes:
+        prompt = "consent"  # OIDC Core 11: providers ignore offline_access without it
+    request = AuthorizationRequest(
+        scopes=core.scopes,
+        login_hint=login_hint,
+        prompt=prompt,
+        max_age=max_age,
+        acr_values=" ".join(texts("acr_values", acr_values)) or None,
+        resources=texts("resource", resource),
+        claims=claims,
+        extra=dict(extra or {}),
+    )
+    return LoginOptions(via=via or Loopback(), open_browser=open_browser, timeout=timeout, request=request)
+
+
+def start_login(core: ClientCore, options: LoginOptions, *, opens: bool) -> Flow[Pending]:
+    """
+    Start a sign-in.
+
+    Args:
+        core: The client.
+        options: What was asked for.
+        opens: Whether a browser is to be opened; otherwise the program has the address.
+    """
+    receiver = LoopbackReceiver(
+        options.via,
+        default_path=callback_path(core.issuer, core.policy),
+        limits=Limits(wrong_answers=core.policy.max_wrong_callbacks),
+        on_notice=lambda text: opener.notice(text),  # noqa: PLW0108 - the opener is chosen further down
+    )
+    opener = Opener(core.emit)
+    if opens:
+        opener = yield from run(lambda: choose_opener(options.open_browser, receiver, core.emit))
+    plan = LoginPlan(
+        provider=core.provider,
+        client_id=core.client_id,
+        client_auth=core.client_auth,
+        policy=core.policy,
+        hooks=core.hooks,
+        profile=core.profile,
+        store=core.store,
+        request=options.request,
+        receiver=receiver,
+        form_post=options.via.form_post,
+        own_start=opener.own_start,
+        show_again=opener.show_again,
+        timeout=options.timeout,
+        clock=core.clock,
+        emit=core.emit,
+    )
+    try:
+        started = yield from start(plan)
+    except BaseException:
+        receiver.close()
+        raise
+    return Pending(plan, opener, started)
+
+
+def finish_login(core: ClientCore, pending: Pending) -> Flow[SessionRecord]:
+    """Wait for the end of a sign-in."""
+    try:
+        record = yield from finish(pending.plan, pending.started)
+    except LoginCancelled:
+        failure = pending.opener.failure()
+        if failure is not None:
+            raise failure from None
+        raise
+    finally:
+        pending.plan.receiver.close()
+    core.remember(record)
+    return record
+
+
+def login(core: ClientCore, options: LoginOptions) -> Flow[SessionRecord]:
+    """Sign a person in, from the first request to the stored session."""
+    pending = yield from start_login(core, options, opens=True)
+    try:
+        address = pending.started.address
+        yield from run(lambda: pending.opener.open(address, core.issuer))
+    except BaseException:
+        pending.plan.receiver.close()
+        raise
+    return (yield from finish_login(core, pending))
+
+
+def end_plan(core: ClientCore, key: RecordKey) -> EndPlan:
+    """Gather what ending a session needs."""
+    return EndPlan(
+        provider=core.provider,
+        client_id=core.client_id,
+        client_auth=core.client_auth,
+        policy=core.policy,
+        store=core.store,
+        key=key,
+        bind=core.bind,
+        clock=core.clock,
+        emit=core.emit,
+    )

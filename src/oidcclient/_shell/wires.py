@@ -1,0 +1,91 @@
+"""A client's drivers and connections, made when they are first needed."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oidcclient._words.effects import Flow
+
+    from .core import ClientCore
+    from .http import AsyncWire, Performs, Wire
+
+__all__ = ["AsyncWires", "Wires"]
+
+T = TypeVar("T")
+
+
+class Wires:
+    """The driver and the connections of a sync client."""
+
+    def __init__(self, core: ClientCore) -> None:
+        self._core = core
+        self._lock = threading.Lock()
+        self._wire: Wire | None = None
+
+    def wire(self) -> Wire:
+        """Return what performs requests."""
+        with self._lock:
+            if self._wire is None:
+                from .http import Wire  # noqa: PLC0415 - a cached token sends nothing
+
+                self._wire = Wire(self._core.http, self._core.policy.http_timeout)
+            return self._wire
+
+    def for_thread(self) -> Callable[[], Performs]:
+        """Return what makes the wire of a refresh in a thread of its own."""
+        return self.wire
+
+    def drive(self, flow: Flow[T]) -> T:
+        """Run a flow in this thread."""
+        from .drivers import drive  # noqa: PLC0415 - small, and still not needed by `import oidcclient`
+
+        return drive(flow, self.wire)
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._wire is not None:
+            self._wire.close()
+
+
+class AsyncWires:
+    """The driver and the connections of an async client."""
+
+    def __init__(self, core: ClientCore) -> None:
+        self._core = core
+        self._wire: AsyncWire | None = None
+        self._threads = Wires(core)
+
+    def wire(self) -> AsyncWire:
+        """Return what performs requests."""
+        if self._wire is None:
+            from .http import AsyncWire  # noqa: PLC0415 - a cached token sends nothing
+
+            self._wire = AsyncWire(self._core.http, self._core.policy.http_timeout)
+        return self._wire
+
+    def for_thread(self) -> Callable[[], Performs]:
+        """Return what makes the wire of a refresh: a sync one, or the program's own async transport on its loop."""
+        if self._core.http.transport is None:
+            return self._threads.wire
+        from anyio.lowlevel import current_token  # noqa: PLC0415 - keeps sync programs free of it
+
+        from .http import BridgedWire  # noqa: PLC0415 - likewise
+
+        wire, loop = self.wire(), current_token()
+        return lambda: BridgedWire(wire, loop)
+
+    async def drive(self, flow: Flow[T]) -> T:
+        """Run a flow in this task."""
+        from .drivers import drive_async  # noqa: PLC0415 - as above
+
+        return await drive_async(flow, self.wire)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._threads.close()
+        if self._wire is not None:
+            await self._wire.close()

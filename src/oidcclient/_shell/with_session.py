@@ -1,0 +1,113 @@
+"""What can be done with a session beyond its tokens: userinfo, revocation, logout."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+
+from oidcclient._flows.ending import EndPlan, logout_here, logout_there
+from oidcclient._flows.ending import revoke as revoke_flow
+from oidcclient._flows.provider import fetch_metadata
+from oidcclient._flows.userinfo import userinfo as userinfo_flow
+from oidcclient._words.effects import Flow, run
+from oidcclient._words.errors import OidcError
+from oidcclient._words.events import Notice
+from oidcclient._words.receiver import StartRequested
+from oidcclient._words.record import RecordKey, SessionRecord
+from oidcclient._words.values import AccessToken, Json
+from oidcclient._words.ways import Loopback
+from oidcclient.hooks import Forgets
+
+from .core import ClientCore, Memory
+from .drivers import drive
+from .http import Performs
+from .opener import choose_opener
+from .redirect import LoopbackReceiver
+from .signing_in import end_plan
+from .wires import AsyncWires, Wires
+
+__all__ = ["logout", "revoke", "userinfo"]
+
+REVOKE_SECONDS = 5.0  # a sign-out must not hang on a provider that does not answer
+BROWSER_SECONDS = 10.0  # for the browser to start and ask where to go
+
+
+def userinfo(core: ClientCore, record: SessionRecord, memory: Memory, token: AccessToken) -> Flow[Mapping[str, Json]]:
+    """Fetch the claims of a session's user."""
+    now = yield from run(core.clock.now)
+    metadata = yield from fetch_metadata(core.provider, now)
+    hooks = core.bind(record, metadata, now, memory)
+    return (
+        yield from userinfo_flow(core.provider, hooks, token, client_id=core.client_id, sub=record.account, now=now)
+    )
+
+
+def revoke(core: ClientCore, record: SessionRecord) -> Flow[bool]:
+    """Revoke a session's tokens."""
+    return (yield from revoke_flow(end_plan(core, record.key), record))
+
+
+def logout(
+    core: ClientCore,
+    key: RecordKey,
+    wires: Wires | AsyncWires,
+    *,
+    browser: bool,
+    post_logout_redirect_uri: str | None,
+) -> Flow[None]:
+    """Wipe the session here, then tell the provider, then remove the hooks' keys; the first whatever follows."""
+    plan = end_plan(core, key)
+    record = yield from logout_here(plan)
+    if record is None:
+        return
+    make_wire = wires.for_thread()
+    address = yield from run(
+        lambda: _say_farewell(
+            plan, lambda found: logout_there(plan, record, post_logout_redirect_uri, found), make_wire
+        )
+    )
+    for hook in core.hooks:
+        if isinstance(hook, Forgets) and hook.name in record.hook_state:
+            yield from hook.forget(record.hook_state[hook.name])
+    if browser:
+        yield from run(lambda: _show_logout(core, address))
+
+
+def _say_farewell(
+    plan: EndPlan,
+    flow: Callable[[Callable[[str], object]], Flow[None]],
+    wire: Callable[[], Performs],
+) -> str | None:
+    """Tell the provider, in a thread that is left behind if the provider takes too long; return the logout address."""
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: drive(flow(found.append), wire), daemon=True, name="oidcclient-logout")
+    thread.start()
+    thread.join(REVOKE_SECONDS)
+    if thread.is_alive():
+        plan.emit(Notice("Signed out here; the provider has not answered in time and was left alone."))
+    return found[0] if found else None
+
+
+def _show_logout(core: ClientCore, address: str | None) -> None:
+    """Send a browser to the provider's logout page, through our own address: no process list shows the ID Token."""
+    if address is None:
+        core.emit(Notice("The provider has no logout page: its own session may go on in the browser."))
+        return
+    receiver = LoopbackReceiver(Loopback())
+    try:
+        receiver.open(secrets.token_urlsafe(32))
+        opener = choose_opener(None, receiver, core.emit)
+        if not opener.own_start or receiver.start_uri is None:
+            core.emit(
+                Notice("There is no browser here: end the provider's own session in the browser you signed in with.")
+            )
+            return
+        opener.open(receiver.start_uri, core.issuer, what="sign out of")
+        event = receiver.wait(BROWSER_SECONDS)
+        if isinstance(event, StartRequested):
+            receiver.send_on(event, address)
+    except OidcError as fault:
+        core.emit(Notice(f"Signed out here; the provider's logout page could not be opened: {fault}."))
+    finally:
+        receiver.close()
