@@ -8,8 +8,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from .deadline import within
 from .folder import FolderStore
 from .home import store_folder
-from .keys import KEY_BYTES
 from .keyring_backend import read_secret, write_secret
+from .keys import KEY_BYTES
 
 __all__ = ["KeyringStore"]
 
