@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ._shell.client import Client, PendingLogin
     from ._shell.opener import can_open_browser
     from ._shell.session import AsyncSession, Session
+    from ._shell.store.file import FileStore
+    from ._shell.store.keyring_store import KeyringStore
     from ._shell.store.memory import MemoryStore
     from ._words import events
     from ._words.errors import (
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     )
     from ._words.options import Http
     from ._words.policy import Policy
-    from ._words.record import SessionRecord, Store
+    from ._words.record import Lock, RecordKey, SessionRecord, Store
     from ._words.values import AccessToken, User
     from ._words.ways import Loopback
     from .protocol import (
@@ -60,6 +62,8 @@ _HOMES = {
     "._shell.async_client": ("AsyncClient", "AsyncPendingLogin"),
     "._shell.opener": ("can_open_browser",),
     "._shell.session": ("AsyncSession", "Session"),
+    "._shell.store.file": ("FileStore",),
+    "._shell.store.keyring_store": ("KeyringStore",),
     "._shell.store.memory": ("MemoryStore",),
     "._words.errors": (
         "BrowserUnavailable",
@@ -86,7 +90,7 @@ _HOMES = {
     ),
     "._words.options": ("Http",),
     "._words.policy": ("Policy",),
-    "._words.record": ("SessionRecord", "Store"),
+    "._words.record": ("Lock", "RecordKey", "SessionRecord", "Store"),
     "._words.values": ("AccessToken", "User"),
     "._words.ways": ("Loopback",),
     ".protocol": (
@@ -115,11 +119,14 @@ __all__ = [
     "ClientSecretPost",
     "DiscoveryRefused",
     "DowngradeRefused",
+    "FileStore",
     "Http",
     "IDTokenRefused",
     "KeyLost",
     "KeyUnavailable",
+    "KeyringStore",
     "LocalError",
+    "Lock",
     "LoginCancelled",
     "LoginDenied",
     "LoginRequired",
@@ -132,6 +139,7 @@ __all__ = [
     "Policy",
     "PrivateKeyJwt",
     "PublicClient",
+    "RecordKey",
     "RemoteError",
     "ResponseRefused",
     "Session",

@@ -109,6 +109,11 @@ class Refresher:
         until = time.monotonic() + (QUIET_SECONDS if asked is None else asked)
         self._quiet[place] = (until, fault if asked is not None and isinstance(fault, TransportError) else None)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a refresh is under way."""
+        return bool(self._flights)
+
     def wants_quiet(self, key: RecordKey, resource: str) -> bool:
         """Tell whether the last refresh failed so lately that an early one is not worth a try."""
         until, _ = self._quiet.get((key, resource), (0.0, None))

@@ -46,9 +46,15 @@ class Wires:
         return drive(flow, self.wire)
 
     def close(self) -> None:
-        """Close all connections."""
-        if self._wire is not None:
-            self._wire.close()
+        """
+        Close all connections, except under a refresh: it runs to its end, or the rotated token would be lost.
+
+        Its connections close when it lets go of them.
+        """
+        with self._lock:
+            wire, self._wire = self._wire, None
+        if wire is not None and not self._core.refresher.busy:
+            wire.close()
 
 
 class AsyncWires:
