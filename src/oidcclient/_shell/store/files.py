@@ -1,4 +1,4 @@
-# ruff: noqa: PTH103, PTH104, PTH105, PTH108, PTH116, PTH118, PTH120, PTH208 - pathlib would cost a read too much
+# ruff: noqa: PTH103, PTH105, PTH108, PTH116, PTH118, PTH120, PTH208 - pathlib would cost a read too much
 """
 Private files: ours alone, replaced whole or not at all, never through a symbolic link.
 
@@ -25,12 +25,11 @@ __all__ = [
     "check_folder",
     "ensure_folder",
     "file_exists",
-    "move_aside",
+    "identity",
     "names_in",
     "patiently",
     "read_file",
     "remove_file",
-    "sweep",
     "sync_folder",
     "write_file",
 ]
@@ -44,7 +43,6 @@ OTHERS_MAY_WRITE = 0o022
 OTHERS_MAY_DO_ANYTHING = 0o077
 PATIENCE_S = 2.0 if WINDOWS else 0.0  # Windows refuses to open or replace a file that another process holds just then
 PAUSE_S = 0.005
-LEFT_BEHIND_S = 3600.0  # no write takes an hour: what is older was left by a process that was killed
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; a session with a hundred tokens of 10 kB has one
 NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 # O_NONBLOCK: a pipe in the place of a file must not stop us. O_BINARY: Windows would translate line ends.
@@ -60,10 +58,11 @@ class Content:
 
     def __init__(self, data: bytes, info: os.stat_result) -> None:
         self.data = data
-        self.identity = _identity(info)
+        self.identity = identity(info)
 
 
-def _identity(info: os.stat_result) -> tuple[int, ...]:
+def identity(info: os.stat_result) -> tuple[int, ...]:
+    """Return what tells a file from the one that replaces it."""
     return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
 
 
@@ -244,7 +243,10 @@ def sync_folder(path: str) -> None:
     """Have the names in a folder written down, where the system can."""
     if WINDOWS:  # a folder cannot be opened there; NTFS keeps a journal of names
         return
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except PermissionError:  # one may write names in a folder that one may not read
+        return
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -271,47 +273,3 @@ def remove_file(path: str) -> None:
     except FileNotFoundError:
         return
     sync_folder(os.path.dirname(path))
-
-
-def sweep(folder: str, *, now: float) -> None:
-    """
-    Remove what killed processes left half written.
-
-    Args:
-        folder: Where.
-        now: The time, in Unix seconds.
-    """
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(".tmp") and entry.stat(follow_symlinks=False).st_mtime < now - LEFT_BEHIND_S:
-                os.unlink(entry.path)
-
-
-def move_aside(path: str, content: Content) -> str | None:
-    """
-    Give a damaged file another name, so that it can be looked at and is no longer in the way.
-
-    Args:
-        path: The file.
-        content: What was read from it. A file that was put in its place since then stays.
-
-    Returns:
-        The new name, or None if it could not be moved.
-    """
-    aside = next(name for n in range(1, 1_000_000) if not file_exists(name := f"{path}.damaged-{n}"))
-    try:
-        if _identity(os.lstat(path)) != content.identity:
-            return None
-        patiently(lambda: os.rename(path, aside))
-        if _identity(os.lstat(aside)) != content.identity:  # replaced in between: this is a good one
-            _put_back(aside, path)
-            return None
-    except OSError:
-        return None
-    return aside
-
-
-def _put_back(aside: str, path: str) -> None:
-    with suppress(FileExistsError):  # then a still newer one is there
-        os.link(aside, path)
-    os.unlink(aside)

@@ -26,6 +26,7 @@ from .locks import FileLocked, locked, try_lock
 from .place import RECORD_SUFFIX, Place, account_name, is_account_name
 from .problems import Damaged, translated
 from .sealing import key_id_of, record_bytes, seal, unseal
+from .upkeep import move_aside, sweep
 
 __all__ = ["FolderStore"]
 
@@ -50,7 +51,7 @@ class FolderStore:
         """Make sure that a record could be saved now."""
         with translated("use the store", self._root):
             files.ensure_folder(self._root, may_be_link=True)
-            files.sweep(self._root, now=time.time())
+            sweep(self._root, now=time.time())
             self._keys.forget()
             self._keys.ensure()
             files.Draft(f"{self._root}/probe", bytes(PROBE_BYTES)).discard()
@@ -112,7 +113,7 @@ class FolderStore:
                 self._put_and_point(place, sealed, wanted=current)
             else:
                 files.write_file(place.record, sealed)
-            files.sweep(place.group, now=time.time())
+            sweep(place.group, now=time.time())
 
     def delete(self, key: RecordKey) -> None:
         """Forget a record; no error if it is gone."""
@@ -183,7 +184,7 @@ class FolderStore:
         try:
             key_id_of(content.data)
         except Damaged:
-            files.move_aside(place.record, content)
+            move_aside(place.record, content)
 
     def _is_to_be_current(self, place: Place, *, wanted: bool) -> bool:
         pointed = self._pointed(place)
@@ -204,7 +205,7 @@ class FolderStore:
 
 
 def _put_aside(path: str, content: files.Content) -> NoReturn:
-    aside = files.move_aside(path, content)
+    aside = move_aside(path, content)
     where = f"it is now {aside}" if aside else "it could not be moved and is still there"
     raise StoreError(
         f"the stored session {path} is damaged; {where}",

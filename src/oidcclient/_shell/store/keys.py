@@ -7,8 +7,9 @@ from typing import Protocol
 
 from oidcclient._words.errors import StoreError
 
-from .files import Content, ensure_folder, move_aside, read_file, write_file
+from .files import Content, ensure_folder, read_file, write_file
 from .locks import locked
+from .upkeep import move_aside
 
 __all__ = ["KEY_BYTES", "FileKeys", "KeySource", "Keys"]
 
