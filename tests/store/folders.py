@@ -3,7 +3,7 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -12,12 +12,13 @@ import pytest
 
 from oidcclient._shell.store.contract_parts import GROUP, example_record
 from oidcclient._shell.store.file import FileStore
+from oidcclient._words.errors import StoreError
 
 NOBODY = 65534
 RECORD = example_record()
 KEY = RECORD.key
 
-__all__ = ["GROUP", "KEY", "NOBODY", "RECORD", "as_nobody", "record_file", "small_disk", "stored"]
+__all__ = ["GROUP", "KEY", "NOBODY", "RECORD", "as_nobody", "fill", "record_file", "rule_of", "small_disk", "stored"]
 
 
 def stored(folder: Path) -> tuple[FileStore, Path]:
@@ -66,3 +67,25 @@ def small_disk(folder: Path, *, size: str) -> Generator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write a file until no room is left."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            _write_for_ever(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_for_ever(descriptor: int) -> None:
+    while True:
+        os.write(descriptor, bytes(4096))
+
+
+def rule_of(call: Callable[[], object]) -> str | None:
+    with pytest.raises(StoreError) as caught:
+        call()
+    assert caught.value.hint != StoreError.default_hint
+    return caught.value.rule

@@ -97,7 +97,11 @@ def test_a_newer_file_is_left_alone(tmp_path: Path, at: int) -> None:
     data = path.read_bytes()
     newer = data[:at] + b"\x02" + data[at + 1 :]
     path.write_bytes(newer)
-    calls: list[Callable[[], object]] = [lambda: store.load(KEY), lambda: store.current(*GROUP), lambda: store.save(RECORD)]
+    calls: list[Callable[[], object]] = [
+        lambda: store.load(KEY),
+        lambda: store.current(*GROUP),
+        lambda: store.save(RECORD),
+    ]
     for call in calls:
         with pytest.raises(StoreError) as caught:
             call()
