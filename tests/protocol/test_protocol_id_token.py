@@ -127,6 +127,7 @@ def test_a_templated_issuer_must_carry_its_own_tenant() -> None:
     for changes in ({"tid": "t-2"}, {"tid": ...}, {"tid": ""}, {"tid": 5}, {"tid": "t-1/v2.0"}):
         refusal("iss", "3.1.3.7 step 2", {**issued, **changes}, policy=policy)
     refusal("iss", "3.1.3.7 step 2", issued)
+    refusal("iss", "3.1.3.7 step 2", {"iss": "https://login.example.com//v2.0", "tid": ""}, policy=policy)
 
 
 def test_a_tenant_that_would_reach_into_the_path_is_refused() -> None:
@@ -139,7 +140,20 @@ def test_a_tenant_that_would_reach_into_the_path_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "aud",
-    [..., None, "other-app", [], ["other-app"], 5, [5], [CLIENT_ID, 5], {CLIENT_ID: 1}, f"{CLIENT_ID}x", [[CLIENT_ID]]],
+    [
+        ...,
+        None,
+        "other-app",
+        [],
+        ["other-app"],
+        5,
+        [5],
+        [CLIENT_ID, 5],
+        [CLIENT_ID, ["x"]],
+        {CLIENT_ID: 1},
+        f"{CLIENT_ID}x",
+        [[CLIENT_ID]],
+    ],
 )
 def test_an_id_token_for_another_audience_is_refused(aud: object) -> None:
     """OIDC Core section 3.1.3.7 step 3."""

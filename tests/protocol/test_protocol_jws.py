@@ -56,6 +56,12 @@ def test_what_is_no_signed_jwt_is_refused(token: str) -> None:
         parsed(token)
 
 
+def test_a_long_jwt_is_taken_apart() -> None:
+    """An ID Token with hundreds of groups is long."""
+    token = with_header()
+    assert parsed(f"{token}{'A' * 4 * ((100_000 - len(token)) // 4)}").claims == CLAIMS
+
+
 @pytest.mark.parametrize("part", [0, 1, 2])
 @pytest.mark.parametrize("text", ["*", "A", "AB", "AA==", "\N{SNOWMAN}", "A A", "+/8"])
 def test_a_part_that_is_not_base64url_is_refused(part: int, text: str) -> None:

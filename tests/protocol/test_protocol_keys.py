@@ -29,6 +29,7 @@ def test_what_is_no_key_set_is_refused(members: dict[str, Any]) -> None:
 
 
 def test_a_key_set_of_unreasonable_size_is_refused() -> None:
+    assert len(key_set_from({"keys": [signer().jwk()] * 100}).keys) == 100
     with refused(DiscoveryRefused, "keys"):
         key_set_from({"keys": [signer().jwk()] * 101})
 
@@ -88,6 +89,12 @@ def test_a_key_that_does_not_fit_is_never_used(algorithm: str, changes: dict[str
     assert keys_for(found, kid=signer(algorithm).kid, algorithm=algorithm) == ()
 
 
+def test_a_key_that_says_it_verifies_is_used() -> None:
+    """RFC 7517 section 4.3."""
+    jwk = signer().jwk(key_ops=["verify"], use=None, alg=None)
+    assert keys_for(key_set_from({"keys": [jwk]}), kid=jwk["kid"], algorithm="ES256") == (jwk,)
+
+
 def test_an_rsa_key_below_2048_bits_is_never_used() -> None:
     """RFC 7518 section 3.3."""
     short = rsa.generate_private_key(65537, 1024)  # noqa: S505 - weak on purpose
@@ -107,7 +114,8 @@ def test_a_modulus_padded_to_look_long_is_still_short() -> None:
 @pytest.mark.parametrize("algorithm", ["HS256", "none", "ES256K", "RS1", ""])
 def test_no_key_fits_an_algorithm_that_is_none_of_ours(algorithm: str) -> None:
     """RFC 8725 section 3.1."""
-    assert keys_for(key_set_from({"keys": [signer().jwk()]}), kid=None, algorithm=algorithm) == ()
+    for jwk in (signer().jwk(), signer().jwk(alg=algorithm), signer().jwk(kty=None, crv=None, alg=None)):
+        assert keys_for(key_set_from({"keys": [jwk]}), kid=None, algorithm=algorithm) == ()
 
 
 @pytest.mark.parametrize("name", ["Ed25519", "EdDSA"])
