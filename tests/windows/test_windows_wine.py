@@ -1,0 +1,60 @@
+"""Run part of the tests on a Windows Python, under wine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tools import wine
+
+TIMEOUT_S = 600.0  # it takes one minute on two cores of its own
+CHOSEN = [
+    "tests/windows/winside",
+    "tests/protocol",
+    "tests/redirect",
+    "tests/browser/test_browser_address.py",
+    "tests/browser/test_browser_detection.py",
+    "tests/client/test_client_login.py",
+    "tests/client/test_client_async.py",
+    "tests/client/test_client_wire.py",
+]
+LEFT_OUT = {
+    "tests/redirect/test_redirect_process.py::"
+    "test_ctrl_c_ends_a_waiting_program_within_a_second_idle_connections_or_not": "winside has one for Windows",
+}
+PYTEST = [
+    *("-m", "pytest", "--quiet", "-p", "no:cacheprovider"),
+    *("-p", "oidcclient_devkit.pytest_plugin", "-p", "tests.windows.short_names"),
+    *("-m", "not hypothesis"),  # what it draws is the same here
+    *("-k", "not trio"),  # wine 8 lacks a call on sockets that trio needs (SIO_BASE_HANDLE)
+    *(f"--deselect={name}" for name in LEFT_OUT),
+]
+
+
+@pytest.mark.xdist_group("windows")
+@pytest.mark.skipif(not wine.is_possible(), reason=f"no wine; on Debian this installs it: {wine.INSTALL}")
+def test_what_is_chosen_passes_on_windows() -> None:
+    result = wine.run([*PYTEST, *CHOSEN], timeout=TIMEOUT_S)
+    if result.returncode != 0:
+        pytest.fail(result.stdout, pytrace=False)
+    assert int(re.findall(r"(\d+) passed", result.stdout)[-1]) > 0
+
+
+def pins(path: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", path.read_text("utf-8"), re.MULTILINE))
+
+
+def test_windows_has_the_versions_that_linux_has() -> None:
+    ours = pins(wine.ROOT / "requirements" / "dev.txt")
+    theirs = pins(wine.WHEELS)
+    differing = {name for name, version in theirs.items() if ours.get(name, version) != version}
+    assert not differing, "run: python tools/wine.py --lock"
+
+
+@pytest.mark.parametrize("path", [wine.WHEELS, wine.PYTHON], ids=lambda path: path.name)
+def test_every_pin_for_windows_has_a_hash_and_names_no_address(path: Path) -> None:
+    lines = [line for line in path.read_text("utf-8").splitlines() if not line.startswith("#")]
+    assert lines
+    assert all(re.fullmatch(r"[a-z0-9-]+==\S+ --hash=sha256:[0-9a-f]{64}", line) for line in lines)
