@@ -63,7 +63,9 @@ def test_an_issuer_that_is_no_plain_https_url_is_refused(fault: str, address: st
     assert fault in str(caught[0])
 
 
-@pytest.mark.parametrize("address", [ISSUER, f"{ISSUER}/", f"{ISSUER}:8443/tenant", "https://[::1]:1/a"])
+@pytest.mark.parametrize(
+    "address", [ISSUER, f"{ISSUER}/", f"{ISSUER}:8443/tenant", "https://[::1]:1/a", f"{ISSUER}/{'a' * 8166}"]
+)
 def test_an_https_issuer_is_accepted(address: str) -> None:
     check_issuer(address, POLICY)
 
@@ -93,11 +95,19 @@ def test_plain_http_on_loopback_is_refused_without_the_named_exception() -> None
     with refused(UsageError, "issuer") as caught:
         check_issuer(LOCAL, POLICY)
     assert "allow_http_loopback" in caught[0].hint
+    for address in ("http://login.example.com", f"{LOCAL}?a"):  # there the exception would not help
+        with refused(UsageError, "issuer") as caught:
+            check_issuer(address, POLICY)
+        assert "allow_http_loopback" not in caught[0].hint
+    with refused(DiscoveryRefused, "token_endpoint"):
+        check_endpoint("token_endpoint", f"{LOCAL}/token", issuer=LOCAL, policy=POLICY)
 
 
 def test_the_named_exception_covers_loopback_alone() -> None:
     check_issuer(LOCAL, HTTP_LOOPBACK)
     check_issuer("http://[::1]:5/a", HTTP_LOOPBACK)
+    with refused(UsageError, "issuer"):
+        check_issuer("ftp://127.0.0.1", HTTP_LOOPBACK)
     with refused(UsageError, "issuer"):
         check_issuer("http://login.example.com", HTTP_LOOPBACK)
     with refused(DiscoveryRefused, "token_endpoint"):
