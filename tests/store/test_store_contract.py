@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from oidcclient._shell.store.contract import StoreContract
+from oidcclient._shell.store.contract_parts import in_threads
 from oidcclient._shell.store.file import FileStore
 from oidcclient._shell.store.keyring_store import KeyringStore
 from oidcclient._shell.store.memory import MemoryStore
@@ -32,3 +33,8 @@ class TestKeyringStore(StoreContract):
 def test_a_contract_without_a_store_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotImplementedError):
         StoreContract().make_store(tmp_path)
+
+
+def test_a_failure_in_a_thread_of_the_contract_fails_the_test() -> None:
+    with pytest.raises(ZeroDivisionError):
+        in_threads(lambda number: 1 // number)

@@ -13,6 +13,7 @@ import pytest
 from oidcclient._shell.store.contract_parts import GROUP, example_record
 from oidcclient._shell.store.file import FileStore
 from oidcclient._shell.store.keyring_store import KeyringStore
+from oidcclient._shell.store.place import Place
 from oidcclient._words.errors import StoreError
 from tests.store.folders import KEY, RECORD, stored
 
@@ -23,6 +24,7 @@ import sys, threading
 from oidcclient._shell.store.contract_parts import GROUP, example_record, in_threads
 from oidcclient._shell.store.file import FileStore
 from oidcclient._shell.store.keyring_store import KeyringStore
+from oidcclient._shell.store.place import Place
 kind, folder, number = sys.argv[1:]
 store = {"file": FileStore, "keyring": KeyringStore}[kind](folder)
 """
@@ -206,14 +208,35 @@ def test_an_account_made_current_meanwhile_stays_current(tmp_path: Path, monkeyp
     decide = FileStore._is_to_be_current
     decisions = []
 
-    def slow(self: FileStore, place: object, *, wanted: bool) -> bool:
-        decisions.append(decide(self, place, wanted=wanted))  # type: ignore[arg-type]  # it is handed on
+    def slow(self: FileStore, place: Place, *, wanted: bool) -> bool:
+        decisions.append(decide(self, place, wanted=wanted))
         if len(decisions) == 1:
             FileStore(tmp_path).save(example_record("bob"), current=True)
         return decisions[-1]
 
     monkeypatch.setattr(FileStore, "_is_to_be_current", slow)
     store.save(RECORD)
+    found = store.current(*GROUP)
+    assert found is not None
+    assert found.account == "bob"
+
+
+def test_an_account_made_current_while_another_is_deleted_stays_current(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _path = stored(tmp_path)
+    pointed = FileStore._pointed
+    answers = []
+
+    def slow(self: FileStore, place: Place) -> str | None:
+        answers.append(pointed(self, place))
+        if len(answers) == 1:
+            FileStore(tmp_path).save(example_record("bob"), current=True)
+        return answers[-1]
+
+    monkeypatch.setattr(FileStore, "_pointed", slow)
+    store.delete(KEY)
+    monkeypatch.undo()
     found = store.current(*GROUP)
     assert found is not None
     assert found.account == "bob"
