@@ -10,6 +10,7 @@ stands in for you.
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
 
 import oidcclient
@@ -25,6 +26,8 @@ STEPS = {
     events.CallbackAccepted: "the browser came back with the answer to this very request",
     events.TokenReceived: "exchanged the code for tokens",
     events.IDTokenVerified: "verified the ID Token",
+    events.SessionRefreshed: "renewed the access token; the old refresh token is spent, the new one is saved",
+    events.SignedOut: "wiped the session from this machine",
 }
 
 
@@ -32,6 +35,8 @@ def tell(event: events.Event) -> None:
     """Show what happens, one line each."""
     if type(event) in STEPS:
         print(f"  - {STEPS[type(event)]}")
+    elif isinstance(event, events.Notice):
+        print(f"  ! {event.text}")
 
 
 def browser_for(provider: Provider) -> Callable[[str], object] | None:
@@ -43,25 +48,49 @@ def browser_for(provider: Provider) -> Callable[[str], object] | None:
     return provider.browser(user="ann")
 
 
+def make_client(provider: Provider, folder: str) -> oidcclient.Client:
+    """Make the app's client; it could be another process, or the same app next week."""
+    return oidcclient.Client(
+        issuer=provider.issuer,
+        client_id=provider.client_id,
+        scopes=["openid", "profile", "email", "offline_access"],
+        policy=oidcclient.Policy(allow_http_loopback=True),  # the provider is on this machine, over http
+        store=oidcclient.FileStore(folder),  # a real app leaves this out: its key is then in the system's keyring
+        on_event=tell,
+    )
+
+
+def first_start(provider: Provider, folder: str) -> None:
+    """Sign in, show who it is, call the API."""
+    with make_client(provider, folder) as client:
+        session = sign_in(client, provider.api, open_browser=browser_for(provider))
+        print("\nSigned in. The verified claims:")
+        for name in ("sub", "name", "email"):
+            print(f"  {name:6} {session.user.claims.get(name)}")
+        print(f"\nThe protected API says: {who_am_i(session, provider.api)}")
+
+
+def next_start(provider: Provider, folder: str) -> None:
+    """Start again after the token has ended: no browser, no question; then sign out."""
+    print("\nThe program starts again, and the access token has ended meanwhile:")
+    provider.expire_tokens()
+    with make_client(provider, folder) as client:
+        session = sign_in(client, provider.api, open_browser=None)
+        print(f"The protected API says: {who_am_i(session, provider.api)}")
+        print("\nSigning out:")
+        session.logout()
+        try:
+            client.session()
+        except oidcclient.LoginRequired as nobody:
+            print(f"Afterwards: {nobody}. {nobody.hint}")
+
+
 def main() -> int:
     """Run the demo."""
-    with Provider() as provider:
+    with Provider() as provider, tempfile.TemporaryDirectory() as folder:
         print(f"An OpenID provider runs at {provider.issuer}, a protected API at {provider.api}.")
-        open_browser = browser_for(provider)
-        with oidcclient.Client(
-            issuer=provider.issuer,
-            client_id=provider.client_id,
-            scopes=["openid", "profile", "email"],
-            policy=oidcclient.Policy(allow_http_loopback=True),  # the provider is on this machine, over http
-            on_event=tell,
-        ) as client:
-            session = sign_in(client, provider.api, open_browser=open_browser)
-            print("\nSigned in. The verified claims:")
-            for name in ("sub", "name", "email"):
-                print(f"  {name:6} {session.user.claims.get(name)}")
-            print(f"\nThe protected API says: {who_am_i(session, provider.api)}")
-            again = client.session()
-            print(f"The session is found again without a browser: {again.user.claims.get('name')}")
+        first_start(provider, folder)
+        next_start(provider, folder)
     return 0
 
 

@@ -30,6 +30,7 @@ def make_client(oidc_provider: Provider, seen: list[object]) -> Iterator[MakeCli
             "client_id": oidc_provider.client_id,
             "scopes": ["openid", "profile", "email"],
             "policy": TEST_POLICY,
+            "store": oidcclient.MemoryStore(),
             "on_event": seen.append,
         }
         made.append(oidcclient.Client(**{**settings, **changes}))

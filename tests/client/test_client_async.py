@@ -25,7 +25,11 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def client(oidc_provider: Provider, anyio_backend: str) -> AsyncIterator[oidcclient.AsyncClient]:
     async with oidcclient.AsyncClient(
-        oidc_provider.issuer, oidc_provider.client_id, scopes=["openid", "email"], policy=TEST_POLICY
+        oidc_provider.issuer,
+        oidc_provider.client_id,
+        scopes=["openid", "email"],
+        policy=TEST_POLICY,
+        store=oidcclient.MemoryStore(),
     ) as client:
         yield client
 
@@ -104,7 +108,11 @@ async def test_sixty_sign_ins_wait_at_once_and_starve_nothing(
 
 def test_a_client_serves_one_event_loop_after_another(oidc_provider: Provider) -> None:
     client = oidcclient.AsyncClient(
-        oidc_provider.issuer, oidc_provider.client_id, scopes=["openid", "email"], policy=TEST_POLICY
+        oidc_provider.issuer,
+        oidc_provider.client_id,
+        scopes=["openid", "email"],
+        policy=TEST_POLICY,
+        store=oidcclient.MemoryStore(),
     )
 
     async def sign_in() -> str:

@@ -252,7 +252,10 @@ def test_a_transport_takes_the_place_of_the_network(oidc_provider: object, caplo
         return httpx.Response(404)
 
     client = oidcclient.Client(
-        "https://login.example.com/t", "app", http=oidcclient.Http(transport=httpx.MockTransport(answer))
+        "https://login.example.com/t",
+        "app",
+        http=oidcclient.Http(transport=httpx.MockTransport(answer)),
+        store=oidcclient.MemoryStore(),
     )
     with client, pytest.raises(oidcclient.DiscoveryRefused):
         client.login(open_browser=lambda _address: None)

@@ -1,7 +1,7 @@
 """Each misbehaviour happens when it is switched on, and only then."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -152,7 +152,13 @@ OTHERWISE_TESTED = {
 
 
 def test_every_misbehaviour_is_tested_here() -> None:
-    tables = {"metadata": METADATA, "jwks": JWKS, "token": TOKEN, "par": PAR, "callback": CALLBACK}
+    tables: dict[str, Iterable[str]] = {
+        "metadata": METADATA,
+        "jwks": JWKS,
+        "token": TOKEN,
+        "par": PAR,
+        "callback": CALLBACK,
+    }
     names = {f"{place}.{name}" for place, table in tables.items() for name in table}
     names |= {f"id_token.{name}" for name in (*CLAIMS, *FORMS)}
     assert names | OTHERWISE_TESTED == set(MISBEHAVIOURS)

@@ -74,6 +74,7 @@ def client_of(provider: Provider, client_id: str | None = None) -> oidcclient.Cl
         client_id or provider.client_id,
         scopes=["openid", "profile", "email"],
         policy=TEST_POLICY,
+        store=oidcclient.MemoryStore(),
     )
 
 

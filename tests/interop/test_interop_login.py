@@ -31,7 +31,14 @@ def sign_in(npm_provider: NpmProvider, person: MakePerson) -> Iterator[SignIn]:
         scopes: tuple[str, ...] = ("openid", "profile", "email"),
         **options: Any,
     ) -> oidcclient.Session:
-        client = oidcclient.Client(provider.issuer, client_id, scopes=scopes, client_auth=auth, policy=TEST_POLICY)
+        client = oidcclient.Client(
+            provider.issuer,
+            client_id,
+            scopes=scopes,
+            client_auth=auth,
+            policy=TEST_POLICY,
+            store=oidcclient.MemoryStore(),
+        )
         made.append(client)
         return client.login(open_browser=user or person("ann"), timeout=60, **options)
 

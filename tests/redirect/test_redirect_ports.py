@@ -168,7 +168,8 @@ def test_when_all_ports_are_taken_the_error_names_them(take: Take) -> None:
 
 
 def test_a_fixed_port_is_tried_five_times_with_pauses(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
-    port, pauses = take(), []
+    port = take()
+    pauses: list[float] = []
     with pytest.raises(LocalError):
         binding.listen(Loopback(ports=(port,)), Limits(), pauses.append)
     assert pauses == [0.3] * 4

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 
 from oidcclient._shell.redirect import Limits
+from oidcclient._shell.redirect.connection import Connection
 from oidcclient._words.errors import CallbackRefused
 from oidcclient._words.receiver import LoginOutcome
 from oidcclient._words.ways import Loopback
@@ -253,7 +254,7 @@ def test_beyond_the_limit_of_connections_all_busy_a_new_one_is_let_go(open_recei
     assert tabs[0].result(PATIENCE_S).status == 200
 
 
-def _served(opened: Opened) -> list:
+def _served(opened: Opened) -> list[Connection]:
     server = opened.receiver._server
     assert server is not None
     return list(server._served)

@@ -30,6 +30,7 @@ def sign_in(oidc_provider: Provider, seen: list[object]) -> Iterator[SignIn]:
             "client_id": oidc_provider.client_id,
             "scopes": SCOPES,
             "policy": TEST_POLICY,
+            "store": oidcclient.MemoryStore(),
             "on_event": seen.append,
         }
         client = oidcclient.Client(**{**settings, **changes})

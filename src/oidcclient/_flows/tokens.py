@@ -8,7 +8,6 @@ from enum import Enum
 from oidcclient._words.errors import LoginRequired
 from oidcclient._words.record import SessionRecord
 from oidcclient._words.values import AccessToken, TokenResponse
-from oidcclient.protocol import TokenBase, granted_scope
 
 __all__ = ["Freshness", "freshness", "resource_for", "token_from", "with_tokens"]
 
@@ -60,6 +59,8 @@ def resource_for(record: SessionRecord, wanted: str | None) -> str:
         return ""
     if wanted is None or wanted in record.resources:
         return wanted or record.resources[0]
+    from oidcclient.protocol import TokenBase  # noqa: PLC0415 - a token of no resource needs none of it
+
     for resource in record.resources:
         if resource.startswith(("https:", "http:")) and TokenBase.parse(resource).covers(wanted):
             return resource
@@ -82,6 +83,8 @@ def token_from(response: TokenResponse, asked: tuple[str, ...], now: float) -> A
         asked: The scopes that an omitted `scope` stands for (RFC 6749 section 5.1).
         now: Unix seconds.
     """
+    from oidcclient.protocol import granted_scope  # noqa: PLC0415 - a cached token needs none of it
+
     return AccessToken(
         value=response.access_token,
         type="Bearer" if response.token_type.lower() == "bearer" else response.token_type,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from oidcclient._flows.sessions import SessionQuery, find_session, usable_sessions
 from oidcclient._words.effects import Flow
-from oidcclient._words.errors import UsageError
+from oidcclient._words.errors import LoginRequired, UsageError
 from oidcclient._words.policy import Policy
 from oidcclient._words.record import RecordKey, SessionRecord, Store
 from oidcclient._words.values import Json, ProviderMetadata, User
 
 from .clock import SystemClock
-from .refresher import Flight, Refresher
+from .refresher import Refresher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from oidcclient.protocol import ClientAuth
 
     from .http import Performs
+    from .refresher import Flight
 
 __all__ = ["ClientCore", "Memory", "user_of"]
 
@@ -61,6 +62,7 @@ class ClientCore:
         self.clock = SystemClock()
         self.refresher = Refresher()
         self.known: dict[RecordKey, SessionRecord] = {}
+        self._gone: set[RecordKey] = set()
         self._client_auth = client_auth
         self._http = http
         self._on_event = on_event
@@ -122,8 +124,32 @@ class ClientCore:
             binding_hooks=frozenset(hook.name for hook in self.hooks if getattr(hook, "binds", False)),
         )
 
+    def record(self, key: RecordKey) -> SessionRecord:
+        """
+        Return the newest state of a session that this process knows.
+
+        Raises:
+            LoginRequired: It was signed out.
+        """
+        try:
+            return self.known[key]
+        except KeyError:
+            raise LoginRequired("this session was signed out", rule="session") from None
+
+    def begin(self, record: SessionRecord) -> SessionRecord:
+        """Take over a session from a sign-in or from the store."""
+        self._gone.discard(record.key)
+        return self.remember(record)
+
+    def forget(self, key: RecordKey) -> None:
+        """Know a session no more; a refresh that still ends does not bring it back."""
+        self._gone.add(key)
+        self.known.pop(key, None)
+
     def remember(self, record: SessionRecord) -> SessionRecord:
         """Keep the newest state of a session for everybody in this process."""
+        if record.key in self._gone:
+            return record
         self.known[record.key] = record
         if self._provider is not None:
             self._provider.learn(record)
@@ -131,7 +157,7 @@ class ClientCore:
 
     def session(self, account: str | None) -> Flow[SessionRecord]:
         """Find a stored session."""
-        return self.remember((yield from find_session(self.query, account)))
+        return self.begin((yield from find_session(self.query, account)))
 
     def accounts(self) -> Flow[tuple[User, ...]]:
         """List who is signed in."""
@@ -207,9 +233,9 @@ class ClientCore:
 
 
 def _default_store() -> Store:
-    from .store.memory import MemoryStore  # noqa: PLC0415 - only where no store is given
+    from .store.keyring_store import KeyringStore  # noqa: PLC0415 - only where no store is given
 
-    return MemoryStore()
+    return KeyringStore()
 
 
 def check_settings(issuer: str, client_id: str, scopes: Sequence[str], policy: Policy) -> None:

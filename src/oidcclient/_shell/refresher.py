@@ -6,7 +6,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
 from os import getpid
 from typing import TYPE_CHECKING
 
@@ -15,14 +14,16 @@ from oidcclient._words.errors import OidcError, TransportError
 from oidcclient._words.record import RecordKey, SessionRecord
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from .http import Performs
+
+    Flight = Future[SessionRecord]
 
 __all__ = ["Refresher"]
 
 EXIT_SECONDS = 5.0  # how long a program that ends waits for a refresh to be saved
 QUIET_SECONDS = 30.0  # after an early refresh failed, how long until the next is tried while the old token is good
-
-Flight = Future[SessionRecord]
 
 
 class Refresher:
@@ -58,6 +59,8 @@ class Refresher:
             flow: Makes the refresh flow.
             wire: Makes what performs its requests.
         """
+        from concurrent.futures import Future  # noqa: PLC0415 - it brings logging; a cached token needs none of it
+
         place = (key, resource)
         with self._lock:
             if getpid() != self._pid:  # a fork: the parent's threads do not fly here

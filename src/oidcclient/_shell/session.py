@@ -25,14 +25,14 @@ class _SessionBase:
         self._key = record.key
         self._wires = wires
         self._memory: Memory = {}
-        core.known.setdefault(record.key, record)
+        self._user = user_of(record)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(sub={self._key.account!r}, issuer={self._key.issuer!r})"
 
     @property
     def _record(self) -> SessionRecord:
-        return self._core.known[self._key]
+        return self._core.record(self._key)
 
     def _source(self, resource: str | None) -> TokenSource:
         return TokenSource(self._core, self._key, resource, self._wires.for_thread(), self._memory)
@@ -40,7 +40,8 @@ class _SessionBase:
     @property
     def user(self) -> User:
         """Who is signed in: claims of the verified ID Token, nothing else."""
-        return user_of(self._record)
+        known = self._core.known.get(self._key)
+        return self._user if known is None else user_of(known)
 
     @property
     def id_token(self) -> str:

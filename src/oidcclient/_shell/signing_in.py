@@ -149,8 +149,7 @@ def finish_login(core: ClientCore, pending: Pending) -> Flow[SessionRecord]:
         raise
     finally:
         pending.plan.receiver.close()
-    core.remember(record)
-    return record
+    return core.begin(record)
 
 
 def login(core: ClientCore, options: LoginOptions) -> Flow[SessionRecord]:

@@ -38,7 +38,7 @@ class TokenSource:
         self._key = key
         self._wire = wire
         self._memory = memory
-        self._place = resource_for(core.known[key], resource)
+        self._place = resource_for(core.record(key), resource)
 
     def of(self, record: SessionRecord) -> AccessToken:
         """Return the token of a record that has just been refreshed."""
@@ -46,7 +46,7 @@ class TokenSource:
 
     def ready(self) -> AccessToken | None:
         """Return the token if it can be used now; one that ends soon is renewed meanwhile, and nobody waits for it."""
-        record = self._core.known[self._key]
+        record = self._core.record(self._key)
         token = record.tokens.get(self._place)
         state = freshness(token, self._core.clock.now())
         if state is Freshness.FRESH:
@@ -73,10 +73,10 @@ class TokenSource:
         """
         self._core.refresher.check_retry_after(self._key, self._place)
         if stale is None:
-            token = self._core.known[self._key].tokens.get(self._place)
+            token = self._core.record(self._key).tokens.get(self._place)
             stale = None if token is None else token.value
         return self._core.fly(self._key, self._place, stale, self._wire)
 
     def hooks(self) -> BoundHooks | None:
         """Return the session's hooks, if any of them wraps exchanges."""
-        return self._core.resource_hooks(self._core.known[self._key], self._memory)
+        return self._core.resource_hooks(self._core.record(self._key), self._memory)

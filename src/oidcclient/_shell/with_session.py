@@ -59,6 +59,7 @@ def logout(
     """Wipe the session here, then tell the provider, then remove the hooks' keys; the first whatever follows."""
     plan = end_plan(core, key)
     record = yield from logout_here(plan)
+    core.forget(key)
     if record is None:
         return
     make_wire = wires.for_thread()

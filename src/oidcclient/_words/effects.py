@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .http import HttpRequest, HttpResponse
+if TYPE_CHECKING:
+    from .http import HttpRequest, HttpResponse
 
 __all__ = ["Effect", "Flow", "Run", "Send", "Sleep", "run", "send", "sleep"]
 
