@@ -236,7 +236,7 @@ def test_a_resource_that_is_no_absolute_uri_without_fragment_is_refused(resource
 
 def test_resources_are_sent_in_both_requests_and_may_repeat() -> None:
     """RFC 8707 sections 2 and 2.2, RFC 9700 section 2.3."""
-    wanted = ("https://api.example.com/v1", "urn:example:api")
+    wanted = ("https://api.example.com", "https://api.example.com/v1?a", "urn:example:api")
     sign_in = transaction(resources=wanted)
     pairs = authorization_parameters(sign_in, client_id=CLIENT_ID, form_post=False, added={})
     sent = form(build_code_request(metadata(), sign_in, CODE, POLICY))
