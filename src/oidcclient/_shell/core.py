@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from .http import Performs
     from .refresher import Flight
-    from .refresher import Flight
 
 __all__ = ["ClientCore", "Memory", "user_of"]
 
