@@ -145,6 +145,7 @@ def test_a_redirect_of_keys_keeps_the_same_rules() -> None:
         ("max-age=9999999999", 86_400.0),
         ("max-age=-1", 86_400.0),
         ("max-age=soon", 86_400.0),
+        ("max-age=\N{SUPERSCRIPT TWO}", 86_400.0),
         ("max-age", 86_400.0),
         ("s-maxage=5", 86_400.0),
         ("", 86_400.0),
