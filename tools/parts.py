@@ -69,10 +69,10 @@ PARTS = (
         linux_only=True,
     ),
     Part(
-        name="dbus-run-session",
-        tests="what talks to the desktop's message bus",
-        packages=("dbus",),
-        present=lambda: has_program("dbus-run-session"),
+        name="a keyring with its message bus",
+        tests="sessions whose key is in the system's own keyring (tests/store)",
+        packages=("dbus", "dbus-daemon", "gnome-keyring"),
+        present=lambda: all(map(has_program, ("dbus-run-session", "dbus-daemon", "gnome-keyring-daemon"))),
         linux_only=True,
     ),
 )

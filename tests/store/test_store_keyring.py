@@ -185,31 +185,14 @@ def test_a_backend_that_lies_is_not_obeyed(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("saved\n", "")
 
 
-PLAIN_PLUGIN = """
-from keyring.backend import KeyringBackend
-class PlaintextKeyring(KeyringBackend):
-    priority = 100
-    def set_password(self, service, username, password):
-        open({file!r}, "a").write(password)
-    def get_password(self, service, username):
-        return open({file!r}).read()
-"""
-
-
-def test_a_plug_in_that_keeps_plain_text_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, file = tmp_path / "site" / "keyrings", tmp_path / "plain text"
-    folder.mkdir(parents=True)
-    (folder / "file.py").write_text(PLAIN_PLUGIN.format(file=str(file)))
-    information = tmp_path / "site" / "keyrings.alt-5.0.2.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: keyrings.alt\nVersion: 5.0.2\n")
-    (information / "entry_points.txt").write_text("[keyring.backends]\nfile = keyrings.file\n")
-    environment = {"PYTHONPATH": str(tmp_path / "site"), "DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/none"}
+def test_a_plug_in_that_keeps_plain_text_is_not_taken(tmp_path: Path) -> None:
+    """With keyrings.alt installed and no Secret Service, keyring itself takes a plain file."""
+    environment = {"XDG_DATA_HOME": str(tmp_path / "data"), "DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/none"}
     chosen = _in_a_process("import keyring; print(keyring.get_keyring())", tmp_path, **environment)
     assert "PlaintextKeyring" in chosen.stdout  # which is what keyring would take
     done = _in_a_process(PROBE, tmp_path / "store", **environment)
     assert (done.stdout, done.stderr) == ("keyring\n", "")
-    assert not file.exists()
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_keyring_that_gives_back_something_else_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,9 +116,11 @@ class Store(Protocol):
         """
         Return the records of a profile, issuer and client, the current one first.
 
+        Records whose key is gone are left out while others can be read.
+
         Raises:
             StoreError: The store cannot be read.
-            LoginRequired: The key that a record is encrypted with is gone.
+            LoginRequired: There are records, and the keys of all are gone.
         """
         ...
 
