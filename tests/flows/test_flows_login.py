@@ -332,9 +332,15 @@ def test_a_push_that_fails_at_the_start_address_is_told_to_the_browser() -> None
 
 def test_a_browser_that_starts_without_end_is_not_sent_on_without_end() -> None:
     world = World(start_uri=START_URI, **WITH_PAR)
-    world.receiver.arrivals = [*([SENT_ON] * 25), world.callback]
+
+    def later() -> StartRequested:
+        world.clock.advance(100)  # the last push has expired, and is not renewed: no browser could use it
+        return SENT_ON
+
+    world.receiver.arrivals = [*([SENT_ON] * 20), later, *([SENT_ON] * 4), world.callback]
     world.login()
     assert world.paths.count("/par") == 20
+    assert not world.shown
     assert world.receiver.sent_on[20:] == [None] * 5
 
 
@@ -518,8 +524,12 @@ def test_what_was_not_granted_is_said() -> None:
 def test_a_refresh_token_that_was_asked_for_and_did_not_come_is_said() -> None:
     """OIDC Core section 11."""
     world = World()
+    asked = AuthorizationRequest(scopes=("openid", "offline_access"))
+    world.login(world.plan(asked=asked))
     world.answers["/token"] = lambda _: world.tokens(refresh_token=...)
-    world.login(world.plan(asked=AuthorizationRequest(scopes=("openid", "offline_access"))))
+    world.login()
+    assert not [event for event in world.events if isinstance(event, Notice)]
+    world.login(world.plan(asked=asked))
     notices = [event.text for event in world.events if isinstance(event, Notice)]
     assert len(notices) == 1
     assert "no refresh token" in notices[0]
