@@ -7,13 +7,14 @@ import time
 
 import pytest
 
-from oidcclient._shell.redirect import LoopbackReceiver
+from oidcclient._shell.redirect import Limits, LoopbackReceiver
 from oidcclient._words.errors import LocalError
 from oidcclient._words.ways import Loopback
 from tests.windows.winside.programs import programs
 
 # Windows' number; only its Python has the name. On Windows SO_REUSEADDR lets one bind over another.
 SO_EXCLUSIVEADDRUSE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
+QUICK = Limits(port_retry_seconds=0.02)
 
 
 def test_the_port_is_ours_alone() -> None:
@@ -41,7 +42,7 @@ def test_a_port_that_another_program_has_is_refused_however_it_was_bound(option:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(LocalError) as refusal:
-            LoopbackReceiver(Loopback(ports=(port,))).open("a-state")
+            LoopbackReceiver(Loopback(ports=(port,)), limits=QUICK).open("a-state")
     assert refusal.value.rule == "ports"
     assert str(port) in str(refusal.value)
 

@@ -24,7 +24,7 @@ from tests.windows.winside.programs import programs
 GENERIC = 1  # CRED_TYPE_GENERIC of wincred.h
 LOCAL_MACHINE = 2  # CRED_PERSIST_LOCAL_MACHINE
 LARGEST_BLOB = 2560  # bytes, CRED_MAX_CREDENTIAL_BLOB_SIZE; wine takes more
-KILLS = 8
+KILLS = 6
 
 
 def credentials() -> Any:
