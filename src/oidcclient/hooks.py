@@ -215,5 +215,5 @@ class SuppliesTransport(Protocol):
     """Contribute TLS material or endpoint aliases."""
 
     def transport(self, context: HookContext) -> TransportMaterial:
-        """Return what the connection needs; read once before a sign-in begins."""
+        """Return what the connection needs. May be asked for each exchange: keep it quick."""
         ...

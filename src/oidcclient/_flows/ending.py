@@ -21,7 +21,7 @@ from oidcclient.protocol import (
     parse_revocation_response,
 )
 
-from .exchange import BoundHooks
+from .exchange import BoundHooks, authenticator, with_aliases
 from .provider import Provider, fetch_metadata
 from .refresh import lock_record
 
@@ -117,6 +117,7 @@ def revoke(plan: EndPlan, record: SessionRecord) -> Flow[bool]:
     now = yield from run(plan.clock.now)
     metadata = yield from fetch_metadata(plan.provider, now)
     hooks = plan.bind(record, metadata, now)
+    metadata = with_aliases(metadata, hooks, plan.policy)
     tokens: list[tuple[str, Literal["refresh_token", "access_token"]]] = []
     if record.refresh_token is not None:
         tokens.append((record.refresh_token, "refresh_token"))
@@ -137,13 +138,7 @@ def _revoke_one(
     response = yield from hooks.exchange(
         ExchangeKind.REVOCATION,
         request,
-        authenticate=lambda outgoing: plan.client_auth.authenticate(
-            outgoing,
-            client_id=plan.client_id,
-            issuer=metadata.issuer,
-            token_endpoint=metadata.token_endpoint or "",
-            now=now,
-        ),
+        authenticate=authenticator(plan.client_auth, plan.client_id, metadata, now),
     )
     try:
         parse_revocation_response(response)

@@ -9,7 +9,8 @@ from typing import Any
 from oidcclient._words.effects import Flow, send
 from oidcclient._words.errors import UsageError
 from oidcclient._words.http import HttpRequest, HttpResponse
-from oidcclient._words.values import TokenResponse
+from oidcclient._words.policy import Policy
+from oidcclient._words.values import ProviderMetadata, TokenResponse
 from oidcclient.hooks import (
     AcceptsTokens,
     AddsParameters,
@@ -23,8 +24,9 @@ from oidcclient.hooks import (
     TransportMaterial,
     WrapsExchanges,
 )
+from oidcclient.protocol import ClientAuth, check_endpoint
 
-__all__ = ["BoundHook", "BoundHooks", "bind_hooks"]
+__all__ = ["BoundHook", "BoundHooks", "authenticator", "bind_hooks", "with_aliases"]
 
 Authenticate = Callable[[HttpRequest], HttpRequest]
 
@@ -162,3 +164,36 @@ def _wrapped(
 def bind_hooks(hooks: Iterable[Hook], context: Callable[[Hook], HookContext]) -> BoundHooks:
     """Give each hook the context of one session."""
     return BoundHooks(tuple(BoundHook(hook, context(hook)) for hook in hooks))
+
+
+def with_aliases(metadata: ProviderMetadata, hooks: BoundHooks, policy: Policy) -> ProviderMetadata:
+    """
+    Put the hooks' endpoint aliases in place, under the same https rule (RFC 8705 section 5).
+
+    Endpoints alone: a hook may take the aliases from the provider's metadata, and an alias of `issuer` or `jwks_uri`
+    there would let one provider speak for another.
+    """
+    aliases = {
+        name: check_endpoint(name, address, issuer=metadata.issuer, policy=policy)
+        for name, address in hooks.transport().endpoint_aliases.items()
+        if name.endswith("_endpoint") and (hasattr(metadata, name) or name in metadata.raw)
+    }
+    if not aliases:
+        return metadata
+    fields = {name: address for name, address in aliases.items() if hasattr(metadata, name)}
+    return replace(metadata, raw={**metadata.raw, **aliases}, **fields)  # type: ignore[arg-type] # every endpoint is a str
+
+
+def authenticator(client_auth: ClientAuth, client_id: str, metadata: ProviderMetadata, now: float) -> Authenticate:
+    """Return what adds client authentication to a request, anew each time the request goes out."""
+
+    def authenticated(request: HttpRequest) -> HttpRequest:
+        return client_auth.authenticate(
+            request,
+            client_id=client_id,
+            issuer=metadata.issuer,
+            token_endpoint=metadata.token_endpoint or "",
+            now=now,
+        )
+
+    return authenticated

@@ -7,122 +7,38 @@ checked tokens. Between the two a program may show the address in its own way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from oidcclient._words.clock import Clock
 from oidcclient._words.effects import Flow, run
-from oidcclient._words.errors import IDTokenRefused, LoginTimedOut, OAuthError, OidcError, RemoteError, TransportError
+from oidcclient._words.errors import LoginTimedOut, OAuthError, OidcError, RemoteError, TransportError
 from oidcclient._words.events import (
-    CallbackAccepted,
-    EventHandler,
-    IDTokenVerified,
-    Notice,
     RequestPushed,
     SignedIn,
     SignInAddress,
-    TokenReceived,
 )
-from oidcclient._words.policy import Policy
-from oidcclient._words.receiver import CallbackArrived, LoginOutcome, Receiver, StartRequested
-from oidcclient._words.record import SessionRecord, Store
-from oidcclient._words.values import ProviderMetadata, TokenResponse
-from oidcclient.hooks import ExchangeKind, Hook, HookContext, HttpRequest
+from oidcclient._words.receiver import CallbackArrived, LoginOutcome, StartRequested
+from oidcclient._words.record import SessionRecord
+from oidcclient._words.values import ProviderMetadata
+from oidcclient.hooks import ExchangeKind, HookContext
 from oidcclient.protocol import (
-    AuthorizationRequest,
-    ClientAuth,
-    Expected,
-    IDToken,
-    Transaction,
     authorization_address,
     authorization_parameters,
-    build_code_request,
     build_par_request,
-    check_endpoint,
-    check_token_type,
-    missing_scopes,
     new_transaction,
-    parse_callback,
     parse_par_response,
-    parse_token_response,
     pushed_address,
 )
 
-from .exchange import BoundHooks, bind_hooks
-from .provider import Provider, fetch_keys, fetch_metadata, verified_id_token
-from .tokens import token_from
+from .completion import complete
+from .exchange import authenticator, bind_hooks, with_aliases
+from .plan import LoginPlan, Started
+from .provider import fetch_keys, fetch_metadata
 
 __all__ = ["LoginPlan", "Started", "finish", "start"]
 
 _MOST_STARTS = 20  # times a browser may ask for the start address; a person needs one or two
 _SHORTEST_PUSH = 5.0  # seconds; RFC 9126 section 2.2 speaks of 5 to 600, and less would mean one push after the other
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginPlan:
-    """
-    All that a sign-in needs.
-
-    Args:
-        provider: What is known of the provider.
-        client_id: The client.
-        client_auth: How it authenticates.
-        policy: Limits and exceptions.
-        hooks: The add-ons.
-        profile: The name under which the session is stored.
-        store: Where it is stored.
-        request: What to ask for.
-        receiver: How the answer comes back.
-        form_post: Whether to ask for `response_mode=form_post`.
-        own_start: Whether a browser on this machine is sent to our own start address first.
-        show_again: Takes a new address when the shown one has expired.
-        timeout: How long a person may take, in seconds.
-        clock: The time.
-        emit: Takes events.
-    """
-
-    provider: Provider
-    client_id: str
-    client_auth: ClientAuth = field(repr=False)
-    policy: Policy
-    hooks: tuple[Hook, ...]
-    profile: str
-    store: Store = field(repr=False)
-    request: AuthorizationRequest
-    receiver: Receiver
-    form_post: bool
-    own_start: bool
-    show_again: Callable[[str], object] = field(repr=False)
-    timeout: float
-    clock: Clock
-    emit: EventHandler = field(repr=False)
-
-
-@dataclass(slots=True)
-class Started:
-    """
-    A sign-in that waits for a person.
-
-    Args:
-        metadata: The provider, its endpoints replaced by a hook's aliases.
-        hooks: The add-ons with their contexts.
-        transaction: What ties the answer to the request.
-        parameters: The authorization request.
-        address: What a browser opens.
-        expires_at: When that address expires, on the clock's `ticks`; None if it does not.
-        deadline: When the wait ends, on the clock's `ticks`.
-        starts: How often a browser asked for the start address.
-    """
-
-    metadata: ProviderMetadata
-    hooks: BoundHooks
-    transaction: Transaction = field(repr=False)
-    parameters: list[tuple[str, str]] = field(repr=False)
-    address: str = field(repr=False)
-    expires_at: float | None
-    deadline: float
-    starts: int = 0
 
 
 def start(plan: LoginPlan) -> Flow[Started]:
@@ -136,7 +52,7 @@ def start(plan: LoginPlan) -> Flow[Started]:
     metadata = yield from fetch_metadata(plan.provider, now)
     yield from run(plan.store.probe)
     hooks = bind_hooks(plan.hooks, lambda _hook: _context(plan, metadata, now))
-    metadata = _with_aliases(plan, metadata, hooks)
+    metadata = with_aliases(metadata, hooks, plan.policy)
     yield from hooks.prepare()
     transaction = new_transaction(metadata.issuer, plan.request)
     redirect_uri = yield from run(lambda: plan.receiver.open(transaction.state))
@@ -169,34 +85,6 @@ def _context(plan: LoginPlan, metadata: ProviderMetadata, now: float) -> HookCon
     )
 
 
-def _with_aliases(plan: LoginPlan, metadata: ProviderMetadata, hooks: BoundHooks) -> ProviderMetadata:
-    """
-    Put a hook's endpoint aliases in place, under the same https rule (RFC 8705 section 5).
-
-    Endpoints alone: a hook may take the aliases from the provider's metadata, and an alias of `issuer` or `jwks_uri`
-    there would let one provider speak for another.
-    """
-    aliases = {
-        name: check_endpoint(name, address, issuer=metadata.issuer, policy=plan.policy)
-        for name, address in hooks.transport().endpoint_aliases.items()
-        if name.endswith("_endpoint") and hasattr(metadata, name)
-    }
-    return replace(metadata, **aliases) if aliases else metadata  # type: ignore[arg-type] # every endpoint is a str
-
-
-def _authenticate(plan: LoginPlan, metadata: ProviderMetadata, now: float) -> Callable[[HttpRequest], HttpRequest]:
-    def authenticated(request: HttpRequest) -> HttpRequest:
-        return plan.client_auth.authenticate(
-            request,
-            client_id=plan.client_id,
-            issuer=metadata.issuer,
-            token_endpoint=metadata.token_endpoint or "",
-            now=now,
-        )
-
-    return authenticated
-
-
 def _provider_address(plan: LoginPlan, started: Started) -> Flow[str]:
     """Return the provider's own address for the browser; the request is pushed first whenever that is offered."""
     metadata = started.metadata
@@ -205,7 +93,7 @@ def _provider_address(plan: LoginPlan, started: Started) -> Flow[str]:
     now = yield from run(plan.clock.now)
     request = build_par_request(metadata, started.parameters, plan.policy)
     response = yield from started.hooks.exchange(
-        ExchangeKind.PAR, request, authenticate=_authenticate(plan, metadata, now)
+        ExchangeKind.PAR, request, authenticate=authenticator(plan.client_auth, plan.client_id, metadata, now)
     )
     pushed = parse_par_response(response)
     ticks = yield from run(plan.clock.ticks)
@@ -223,7 +111,7 @@ def finish(plan: LoginPlan, started: Started) -> Flow[SessionRecord]:
     """
     callback = yield from _wait(plan, started)
     try:
-        record = yield from _complete(plan, started, callback)
+        record = yield from complete(plan, started, callback)
     except OidcError as error:
         outcome = outcome_of(error)
         yield from run(lambda: plan.receiver.finish(outcome))
@@ -285,80 +173,6 @@ def _prefetch_keys(plan: LoginPlan, started: Started) -> Flow[None]:
         yield from fetch_keys(plan.provider, started.metadata, now)
     except (TransportError, RemoteError):
         plan.provider.keys = None
-
-
-def _complete(plan: LoginPlan, started: Started, callback: CallbackArrived) -> Flow[SessionRecord]:
-    metadata, transaction = started.metadata, started.transaction
-    code = parse_callback(
-        callback.parameters,
-        transaction,
-        metadata,
-        received_at=callback.redirect_uri,
-        require_iss=plan.policy.require_iss,
-    )
-    plan.emit(CallbackAccepted(metadata.issuer))
-    now = yield from run(plan.clock.now)
-    response = yield from started.hooks.exchange(
-        ExchangeKind.TOKEN,
-        build_code_request(metadata, transaction, code, plan.policy),
-        authenticate=_authenticate(plan, metadata, now),
-    )
-    tokens = parse_token_response(response)
-    check_token_type(tokens, known=started.hooks.accept_token(ExchangeKind.TOKEN, tokens))
-    id_token = yield from _checked_id_token(plan, started, tokens, now)
-    _report(plan, tokens, id_token)
-    record = _record(plan, started, tokens, id_token, now)
-    yield from run(lambda: plan.store.save(record, current=True))
-    return record
-
-
-def _checked_id_token(plan: LoginPlan, started: Started, tokens: TokenResponse, now: float) -> Flow[IDToken]:
-    if tokens.id_token is None:
-        raise IDTokenRefused("the token response has no ID Token", rule="id_token", section="OIDC Core 3.1.3.3")
-    request = plan.request
-    expected = Expected(
-        issuer=started.metadata.issuer,
-        client_id=plan.client_id,
-        nonce=started.transaction.nonce,
-        access_token=tokens.access_token,
-        max_age=request.max_age,
-        essential_acr=request.essential_acr,
-        policy=plan.policy,
-        now=now,
-    )
-    return (yield from verified_id_token(plan.provider, started.metadata, tokens.id_token, expected))
-
-
-def _report(plan: LoginPlan, tokens: TokenResponse, id_token: IDToken) -> None:
-    missing = missing_scopes(tokens, plan.request.scopes)
-    plan.emit(
-        TokenReceived(tokens.token_type, tokens.expires_in, tokens.refresh_token is not None, missing_scopes=missing)
-    )
-    plan.emit(IDTokenVerified(id_token.sub, id_token.algorithm))
-    if missing:
-        plan.emit(Notice(f"Not granted by the provider: {', '.join(missing)}."))
-    if "offline_access" in plan.request.scopes and tokens.refresh_token is None:
-        plan.emit(Notice("The provider gave no refresh token: you will be asked to sign in again when this one ends."))
-
-
-def _record(plan: LoginPlan, started: Started, tokens: TokenResponse, id_token: IDToken, now: float) -> SessionRecord:
-    token = token_from(tokens, plan.request.scopes, now)
-    return SessionRecord(
-        profile=plan.profile,
-        issuer=started.metadata.issuer,
-        client_id=plan.client_id,
-        account=id_token.sub,
-        claims=id_token.claims,
-        id_token=id_token.raw,
-        tokens=dict.fromkeys(plan.request.resources or ("",), token),
-        refresh_token=tokens.refresh_token,
-        scopes=plan.request.scopes,
-        resources=plan.request.resources,
-        hook_state=started.hooks.states({}),
-        binding_hooks=tuple(bound.hook.name for bound in started.hooks.hooks if getattr(bound.hook, "binds", False)),
-        signed_in_at=now,
-        **plan.provider.to_record(),
-    )
 
 
 def outcome_of(error: OidcError) -> LoginOutcome:

@@ -33,7 +33,7 @@ from oidcclient.protocol import (
     parse_token_response,
 )
 
-from .exchange import BoundHooks
+from .exchange import BoundHooks, authenticator, with_aliases
 from .provider import Provider, fetch_metadata, verified_id_token
 from .tokens import Freshness, freshness, with_tokens
 
@@ -134,6 +134,7 @@ def _refresh(plan: RefreshPlan, record: SessionRecord, now: float) -> Flow[Sessi
         raise SessionExpired("the session has ended and the provider gave no refresh token", rule="refresh_token")
     metadata = yield from fetch_metadata(plan.provider, now)
     hooks = plan.bind(record, metadata, now)
+    metadata = with_aliases(metadata, hooks, plan.policy)
     try:
         response = yield from _exchange(plan, hooks, metadata, refresh_token, now)
     except OAuthError as refusal:
@@ -166,13 +167,7 @@ def _exchange(
     response = yield from hooks.exchange(
         ExchangeKind.REFRESH,
         build_refresh_request(metadata, refresh_token, plan.resource or None, plan.policy),
-        authenticate=lambda request: plan.client_auth.authenticate(
-            request,
-            client_id=plan.client_id,
-            issuer=metadata.issuer,
-            token_endpoint=metadata.token_endpoint or "",
-            now=now,
-        ),
+        authenticate=authenticator(plan.client_auth, plan.client_id, metadata, now),
     )
     return parse_token_response(response)
 

@@ -14,7 +14,7 @@ from oidcclient.protocol import (
     parse_userinfo_response,
 )
 
-from .exchange import BoundHooks
+from .exchange import BoundHooks, with_aliases
 from .provider import Provider, fetch_metadata, verified_userinfo
 
 __all__ = ["userinfo"]
@@ -39,7 +39,7 @@ def userinfo(
         ResponseRefused: The answer breaks a rule.
         TransportError: The provider cannot be reached.
     """
-    metadata = yield from fetch_metadata(provider, now)
+    metadata = with_aliases((yield from fetch_metadata(provider, now)), hooks, provider.policy)
     response = yield from hooks.exchange(
         ExchangeKind.USERINFO,
         build_userinfo_request(metadata, token, provider.policy),

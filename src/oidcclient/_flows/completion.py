@@ -1,0 +1,107 @@
+"""From the callback to a stored session: the code exchange and every check (OIDC Core 3.1.3)."""
+
+from __future__ import annotations
+
+from oidcclient._words.effects import Flow, run
+from oidcclient._words.errors import IDTokenRefused
+from oidcclient._words.events import CallbackAccepted, IDTokenVerified, Notice, TokenReceived
+from oidcclient._words.receiver import CallbackArrived
+from oidcclient._words.record import SessionRecord
+from oidcclient._words.values import TokenResponse
+from oidcclient.hooks import ExchangeKind
+from oidcclient.protocol import (
+    Expected,
+    IDToken,
+    build_code_request,
+    check_token_type,
+    missing_scopes,
+    parse_callback,
+    parse_token_response,
+)
+
+from .exchange import authenticator
+from .plan import LoginPlan, Started
+from .provider import verified_id_token
+from .tokens import token_from
+
+__all__ = ["complete"]
+
+
+def complete(plan: LoginPlan, started: Started, callback: CallbackArrived) -> Flow[SessionRecord]:
+    """
+    Check the callback, exchange the code, check the tokens, store the session.
+
+    Raises:
+        OidcError: A check failed, or the session could not be stored; nothing was.
+    """
+    metadata, transaction = started.metadata, started.transaction
+    code = parse_callback(
+        callback.parameters,
+        transaction,
+        metadata,
+        received_at=callback.redirect_uri,
+        require_iss=plan.policy.require_iss,
+    )
+    plan.emit(CallbackAccepted(metadata.issuer))
+    now = yield from run(plan.clock.now)
+    response = yield from started.hooks.exchange(
+        ExchangeKind.TOKEN,
+        build_code_request(metadata, transaction, code, plan.policy),
+        authenticate=authenticator(plan.client_auth, plan.client_id, metadata, now),
+    )
+    tokens = parse_token_response(response)
+    check_token_type(tokens, known=started.hooks.accept_token(ExchangeKind.TOKEN, tokens))
+    id_token = yield from _checked_id_token(plan, started, tokens, now)
+    _report(plan, tokens, id_token)
+    record = _record(plan, started, tokens, id_token, now)
+    yield from run(lambda: plan.store.save(record, current=True))
+    return record
+
+
+def _checked_id_token(plan: LoginPlan, started: Started, tokens: TokenResponse, now: float) -> Flow[IDToken]:
+    if tokens.id_token is None:
+        raise IDTokenRefused("the token response has no ID Token", rule="id_token", section="OIDC Core 3.1.3.3")
+    request = plan.request
+    expected = Expected(
+        issuer=started.metadata.issuer,
+        client_id=plan.client_id,
+        nonce=started.transaction.nonce,
+        access_token=tokens.access_token,
+        max_age=request.max_age,
+        essential_acr=request.essential_acr,
+        policy=plan.policy,
+        now=now,
+    )
+    return (yield from verified_id_token(plan.provider, started.metadata, tokens.id_token, expected))
+
+
+def _report(plan: LoginPlan, tokens: TokenResponse, id_token: IDToken) -> None:
+    missing = missing_scopes(tokens, plan.request.scopes)
+    plan.emit(
+        TokenReceived(tokens.token_type, tokens.expires_in, tokens.refresh_token is not None, missing_scopes=missing)
+    )
+    plan.emit(IDTokenVerified(id_token.sub, id_token.algorithm))
+    if missing:
+        plan.emit(Notice(f"Not granted by the provider: {', '.join(missing)}."))
+    if "offline_access" in plan.request.scopes and tokens.refresh_token is None:
+        plan.emit(Notice("The provider gave no refresh token: you will be asked to sign in again when this one ends."))
+
+
+def _record(plan: LoginPlan, started: Started, tokens: TokenResponse, id_token: IDToken, now: float) -> SessionRecord:
+    token = token_from(tokens, plan.request.scopes, now)
+    return SessionRecord(
+        profile=plan.profile,
+        issuer=started.metadata.issuer,
+        client_id=plan.client_id,
+        account=id_token.sub,
+        claims=id_token.claims,
+        id_token=id_token.raw,
+        tokens=dict.fromkeys(plan.request.resources or ("",), token),
+        refresh_token=tokens.refresh_token,
+        scopes=plan.request.scopes,
+        resources=plan.request.resources,
+        hook_state=started.hooks.states({}),
+        binding_hooks=tuple(bound.hook.name for bound in started.hooks.hooks if getattr(bound.hook, "binds", False)),
+        signed_in_at=now,
+        **plan.provider.to_record(),
+    )
