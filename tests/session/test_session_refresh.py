@@ -77,7 +77,7 @@ def test_an_early_refresh_that_fails_is_no_error_and_is_not_hammered(sign_in: Si
     advance_core(session, 300 - 30, oidc_provider)
     for _ in range(5):
         assert session.access_token().value == first.value
-        wait_until(lambda: not session._core.refresher._flights)
+        wait_until(lambda: not session._core.refresher.busy)
     assert oidc_provider.count("token") == 1
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import partial
 from os import getpid
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,29 @@ EXIT_SECONDS = 5.0  # how long a program that ends waits for a refresh to be sav
 QUIET_SECONDS = 30.0  # after an early refresh failed, how long until the next is tried while the old token is good
 
 
+class _Flights:
+    """The flights of one process: the child of a fork has none of its parent's threads, and none of its locks."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.under_way: dict[tuple[RecordKey, str], Flight] = {}
+        self.threads: set[threading.Thread] = set()
+        self._wait = partial(_wait_for, self.threads)
+        weakref.finalize(self, atexit.unregister, self._wait).atexit = False
+
+    def start(self, thread: threading.Thread) -> None:
+        """
+        Start the thread of a flight; the program does not end before it, for a while.
+
+        What `atexit` was given last is called first. Connections are closed there too, by finalizers that all hang on
+        what the first finalizer of the process registers: `__init__` has made one, so the wait comes before them.
+        """
+        self.threads.add(thread)
+        atexit.unregister(self._wait)
+        atexit.register(self._wait)
+        thread.start()
+
+
 class Refresher:
     """
     Run the refreshes of one client.
@@ -36,12 +61,13 @@ class Refresher:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._flights: dict[tuple[RecordKey, str], Flight] = {}
+        self._by_process = {getpid(): _Flights()}
         self._quiet: dict[tuple[RecordKey, str], tuple[float, TransportError | None]] = {}
-        self._threads: set[threading.Thread] = set()
-        self._pid = getpid()
-        weakref.finalize(self, _wait_for, self._threads)  # at exit too, before daemon threads are ended
+
+    @property
+    def _here(self) -> _Flights:
+        flights = self._by_process.get(getpid())
+        return self._by_process.setdefault(getpid(), _Flights()) if flights is None else flights
 
     def fly(
         self,
@@ -61,26 +87,20 @@ class Refresher:
         """
         from concurrent.futures import Future  # noqa: PLC0415 - it brings logging; a cached token needs none of it
 
-        place = (key, resource)
-        with self._lock:
-            if getpid() != self._pid:  # a fork: the parent's threads do not fly here
-                self._pid = getpid()
-                self._flights.clear()
-                self._threads.clear()
-            if place in self._flights:
-                return self._flights[place]
+        place, here = (key, resource), self._here
+        with here.lock:
+            if place in here.under_way:
+                return here.under_way[place]
             flight: Flight = Future()
             flight.set_running_or_notify_cancel()  # nobody can call it back
-            thread = threading.Thread(
-                target=self._run, args=(place, flight, flow, wire), daemon=True, name="oidcclient-refresh"
-            )
-            self._flights[place] = flight
-            self._threads.add(thread)
-            thread.start()
+            here.under_way[place] = flight
+            run = partial(self._run, here, place, flight, flow, wire)
+            here.start(threading.Thread(target=run, daemon=True, name="oidcclient-refresh"))
         return flight
 
     def _run(
         self,
+        here: _Flights,
         place: tuple[RecordKey, str],
         flight: Flight,
         flow: Callable[[], Flow[SessionRecord]],
@@ -94,15 +114,15 @@ class Refresher:
             result = drive(flow(), wire)
         except BaseException as error:  # noqa: BLE001 - handed to those who wait
             fault = error
-        with self._lock:
-            del self._flights[place]
+        with here.lock:
+            del here.under_way[place]
             self._note(place, fault)
         if result is not None:
             flight.set_result(result)
         else:
             flight.set_exception(fault)
-        with self._lock:
-            self._threads.discard(threading.current_thread())
+        with here.lock:
+            here.threads.discard(threading.current_thread())
 
     def _note(self, place: tuple[RecordKey, str], fault: BaseException | None) -> None:
         if not isinstance(fault, OidcError):
@@ -115,7 +135,7 @@ class Refresher:
     @property
     def busy(self) -> bool:
         """Whether a refresh is under way."""
-        return bool(self._flights)
+        return bool(self._here.under_way)
 
     def wants_quiet(self, key: RecordKey, resource: str) -> bool:
         """Tell whether the last refresh failed so lately that an early one is not worth a try."""
