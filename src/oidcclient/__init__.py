@@ -103,7 +103,7 @@ _HOMES = {
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = {"events": "._words.events", "hooks": ".hooks", "protocol": ".protocol"}
+_MODULES = {"events": "._words.events", "hooks": ".hooks", "protocol": ".protocol", "testing": ".testing"}
 
 __all__ = [
     "AccessToken",

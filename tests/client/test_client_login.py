@@ -252,8 +252,10 @@ def test_two_people_are_kept_apart_and_the_last_one_is_the_default(
         session = client.login(open_browser=oidc_provider.browser(user=name), timeout=20)
         subs[name] = session.user.sub
     assert client.session().user.sub == subs["bob"]
-    assert client.session(subs["ann"]).user.claims["preferred_username"] == "ann"
     assert [user.sub for user in client.accounts()] == [subs["bob"], subs["ann"]]
+    assert client.session(subs["ann"]).user.claims["preferred_username"] == "ann"
+    assert [user.sub for user in client.accounts()] == [subs["ann"], subs["bob"]]
+    assert client.session().user.sub == subs["ann"]
 
 
 def test_a_gui_gets_the_address_and_waits(make_client: MakeClient, oidc_provider: Provider) -> None:

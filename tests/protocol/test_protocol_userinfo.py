@@ -156,6 +156,7 @@ def test_signed_userinfo_is_verified() -> None:
         ("alg", signer("RS256").sign(SIGNED)),
         ("typ", signer().sign(SIGNED, typ="at+jwt")),
     ],
+    ids=["another key", "unknown kid", "none", "another algorithm", "another typ"],
 )
 def test_userinfo_with_a_wrong_signature_is_refused(rule: str, text: str) -> None:
     """OIDC Core section 5.3.4."""

@@ -300,7 +300,8 @@ def test_a_stream_that_cannot_be_sent_again_is_refused_with_a_hint(
         client.post(f"{api.base}/upload", content=(chunk for chunk in [b"a", b"b"]))
     assert refusal.value.rule == "stream"
     assert "bytes" in refusal.value.hint
-    assert oidc_provider.count("token") == 0
+    assert oidc_provider.count("token") == 1  # so that the request can simply be made again
+    assert len(api.seen) == 1
 
 
 def test_a_stream_passes_through_unbuffered_when_nothing_is_wrong(sign_in: SignIn, api: Api) -> None:
@@ -355,3 +356,50 @@ def test_the_auth_object_fits_whichever_library_is_loaded(sign_in: SignIn, monke
     assert isinstance(session.auth(resource="https://api.example"), httpx2.Auth)
     monkeypatch.delitem(sys.modules, "httpx2")
     assert not isinstance(session.auth(resource="https://api.example"), httpx2.Auth)
+
+
+def test_a_token_that_an_api_refused_is_not_served_again_when_it_cannot_be_renewed(
+    sign_in: SignIn, oidc_provider: Provider, api: Api
+) -> None:
+    """Otherwise an app that signs in again on SessionExpired would go in circles."""
+    session = sign_in()
+    oidc_provider.revoke_grants()
+    api.refuse = 10
+    with (
+        httpx.Client(auth=session.auth(resource=api.base), trust_env=False) as client,
+        pytest.raises(oidcclient.SessionExpired),
+    ):
+        client.get(f"{api.base}/x")
+    for _ in range(2):
+        with pytest.raises(oidcclient.SessionExpired):
+            session.access_token()
+    assert session._core.store.load(session._key) is not None
+
+
+@pytest.mark.parametrize("option", ["auth", "mounts"])
+def test_options_that_would_go_around_the_signing_are_refused(sign_in: SignIn, option: str) -> None:
+    with pytest.raises(oidcclient.UsageError) as refusal:
+        sign_in().http("https://api.example", **{option: None})
+    assert refusal.value.rule == option
+
+
+def test_the_ready_client_goes_through_a_proxy_and_still_signs(
+    sign_in: SignIn, start_api: Callable[[], Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proxies of a client would otherwise have transports of their own, which sign nothing."""
+    proxy, other = start_api(), start_api()
+    session = sign_in()
+    seen: list[str | None] = []
+    original = httpx.HTTPTransport.handle_request
+
+    def watch(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("authorization"))
+        raise httpx.ConnectError("seen enough")
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", watch)
+    monkeypatch.setenv("HTTPS_PROXY", other.base)
+    for options in ({"proxy": proxy.base}, {}, {"trust_env": False}):
+        with session.http("https://api.example", **options) as api, pytest.raises(httpx.ConnectError):
+            api.get("/x")
+    assert seen == [f"Bearer {session.access_token().value}"] * 3
+    assert original is not watch

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import pytest
@@ -138,14 +140,68 @@ def test_without_a_browser_the_person_is_told(
     assert any("no browser here" in text for text in notices(seen))
 
 
-def test_a_plain_http_page_after_logout_is_refused_and_the_local_sign_out_stands(
-    sign_in: SignIn, seen: list[object]
+@pytest.mark.parametrize("uri", ["http://127.0.0.1/bye", "HTTP://example.com", "bye", ""])
+def test_a_plain_http_page_after_logout_is_refused_before_anything_is_done(
+    sign_in: SignIn, oidc_provider: Provider, uri: str
 ) -> None:
     """RP-Initiated Logout 2: http is for confidential clients."""
     session = sign_in()
-    session.logout(post_logout_redirect_uri="http://127.0.0.1/bye")
+    with pytest.raises(oidcclient.UsageError):
+        session.logout(post_logout_redirect_uri=uri)
+    assert session.access_token().value
+    assert not oidc_provider.requests
+
+
+def test_a_logout_page_that_cannot_be_used_does_not_stop_the_revocation(
+    sign_in: SignIn, oidc_provider: Provider, seen: list[object]
+) -> None:
+    """RP-Initiated Logout 2.1: the endpoint is https."""
+    session = sign_in()
+    provider = session._core.provider
+    assert provider.metadata is not None
+    provider.metadata = replace(
+        provider.metadata, raw={**provider.metadata.raw, "end_session_endpoint": "http://evil.example/"}
+    )
+    session.logout()
+    assert oidc_provider.count("revoke") == 2
+    assert any("logout page cannot be used" in text for text in notices(seen))
+
+
+def test_a_record_that_cannot_be_read_is_wiped_and_revoked_from_memory(
+    sign_in: SignIn, oidc_provider: Provider, tmp_path: Path
+) -> None:
+    session = sign_in(store=oidcclient.FileStore(tmp_path))
+    (record,) = tmp_path.rglob("*.session")
+    record.write_bytes(record.read_bytes()[:-3])
+    session.logout()
+    assert oidc_provider.count("revoke") == 2
+    assert not list(tmp_path.rglob("*.session"))
+
+
+def test_a_program_may_open_the_logout_page_in_a_way_of_its_own(sign_in: SignIn, oidc_provider: Provider) -> None:
+    session = sign_in()
+    browser = oidc_provider.browser()
+    session.logout(open_browser=browser)
+    browser.join()
+    assert oidc_provider.count("end_session") >= 1
+
+
+def test_a_key_that_cannot_be_removed_is_told_and_the_session_is_gone(sign_in: SignIn, seen: list[object]) -> None:
+    class Stuck:
+        name = "stuck"
+
+        def prepare(self, context: hooks.HookContext) -> hooks.Flow[None]:
+            context.state["key"] = "key-1"
+            yield from hooks.sleep(0)
+
+        def forget(self, state: Mapping[str, object]) -> hooks.Flow[None]:
+            yield from hooks.sleep(0)
+            raise oidcclient.KeyUnavailable("the store is locked")
+
+    session = sign_in(hooks=[Stuck()])
+    session.logout()
     assert session._core.store.load(session._key) is None
-    assert any("post_logout_redirect_uri" in text for text in notices(seen))
+    assert any("could not be removed" in text for text in notices(seen))
 
 
 def test_a_hook_removes_its_key_after_the_provider_was_told(sign_in: SignIn, oidc_provider: Provider) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from oidcclient._words.effects import Flow, run
-from oidcclient._words.errors import IDTokenRefused
+from oidcclient._words.errors import IDTokenRefused, LoginRequired, StoreError
 from oidcclient._words.events import CallbackAccepted, IDTokenVerified, Notice, TokenReceived
 from oidcclient._words.receiver import CallbackArrived
-from oidcclient._words.record import SessionRecord
-from oidcclient._words.values import TokenResponse
+from oidcclient._words.record import RecordKey, SessionRecord
+from oidcclient._words.values import Json, TokenResponse
 from oidcclient.hooks import ExchangeKind
 from oidcclient.protocol import (
     Expected,
@@ -17,11 +19,14 @@ from oidcclient.protocol import (
     missing_scopes,
     parse_callback,
     parse_token_response,
+    resources_of_code,
 )
 
+from .ending import forget_state
 from .exchange import authenticator
 from .plan import LoginPlan, Started
 from .provider import verified_id_token
+from .refresh import lock_record
 from .tokens import token_from
 
 __all__ = ["complete"]
@@ -52,10 +57,47 @@ def complete(plan: LoginPlan, started: Started, callback: CallbackArrived) -> Fl
     tokens = parse_token_response(response)
     check_token_type(tokens, known=started.hooks.accept_token(ExchangeKind.TOKEN, tokens))
     id_token = yield from _checked_id_token(plan, started, tokens, now)
+    _check_account(plan, id_token)
     _report(plan, tokens, id_token)
     record = _record(plan, started, tokens, id_token, now)
-    yield from run(lambda: plan.store.save(record, current=True))
+    yield from _store(plan, record)
     return record
+
+
+def _store(plan: LoginPlan, record: SessionRecord) -> Flow[None]:
+    """
+    Save the session, under its lock: a refresh of an older session of this account must not end after us and win.
+
+    What hooks kept for that older session goes when the new one is safe.
+    """
+    lock = yield from lock_record(plan.store, record.key, plan.clock, plan.policy.lock_timeout)
+    try:
+        previous = yield from run(lambda: _previous(plan, record.key))
+        yield from run(lambda: plan.store.save(record, current=True))
+    finally:
+        lock.release()
+    old = {name: state for name, state in previous.items() if state != record.hook_state.get(name)}
+    yield from forget_state(plan.hooks, old, plan.emit)
+
+
+def _previous(plan: LoginPlan, key: RecordKey) -> Mapping[str, dict[str, Json]]:
+    try:
+        record = plan.store.load(key)
+    except (StoreError, LoginRequired):  # it cannot be read, so nothing in it can be removed
+        return {}
+    return {} if record is None else record.hook_state
+
+
+def _check_account(plan: LoginPlan, id_token: IDToken) -> None:
+    """Refuse a sign-in of somebody else than was asked for."""
+    if plan.account is not None and id_token.sub != plan.account:
+        raise IDTokenRefused(
+            "somebody else signed in than was asked for",
+            rule="account",
+            expected=plan.account,
+            received=id_token.sub,
+            hint="Sign in with the account that was asked for, or ask for none.",
+        )
 
 
 def _checked_id_token(plan: LoginPlan, started: Started, tokens: TokenResponse, now: float) -> Flow[IDToken]:
@@ -96,7 +138,7 @@ def _record(plan: LoginPlan, started: Started, tokens: TokenResponse, id_token: 
         account=id_token.sub,
         claims=id_token.claims,
         id_token=id_token.raw,
-        tokens=dict.fromkeys(plan.request.resources or ("",), token),
+        tokens=dict.fromkeys(resources_of_code(plan.request) or ("",), token),
         refresh_token=tokens.refresh_token,
         scopes=plan.request.scopes,
         resources=plan.request.resources,

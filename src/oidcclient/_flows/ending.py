@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from oidcclient._words.clock import Clock
 from oidcclient._words.effects import Flow, run
-from oidcclient._words.errors import OAuthError, OidcError
+from oidcclient._words.errors import LoginRequired, OAuthError, OidcError, StoreError
 from oidcclient._words.events import EventHandler, Notice, SignedOut
 from oidcclient._words.policy import Policy
 from oidcclient._words.record import RecordKey, SessionRecord, Store
-from oidcclient._words.values import ProviderMetadata
-from oidcclient.hooks import ExchangeKind, HttpRequest
+from oidcclient._words.values import Json, ProviderMetadata
+from oidcclient.hooks import ExchangeKind, Forgets, Hook, HttpRequest
 from oidcclient.protocol import (
     ClientAuth,
     build_revocation_request,
@@ -25,7 +25,7 @@ from .exchange import BoundHooks, authenticator, with_aliases
 from .provider import Provider, fetch_metadata
 from .refresh import lock_record
 
-__all__ = ["EndPlan", "logout_here", "logout_there", "revoke"]
+__all__ = ["EndPlan", "forget_state", "logout_here", "logout_there", "revoke"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +56,25 @@ class EndPlan:
     emit: EventHandler = field(repr=False)
 
 
-def logout_here(plan: EndPlan) -> Flow[SessionRecord | None]:
+def logout_here(plan: EndPlan, known: SessionRecord | None) -> Flow[SessionRecord | None]:
     """
     Wipe the session from the store, whatever the network does, and return what was in it.
 
     The record is locked for it, so that a refresh under way cannot bring it back.
+
+    Args:
+        plan: What is needed.
+        known: What this process knows of the session, for a store that cannot be read any more.
 
     Raises:
         StoreError: It could not be wiped.
     """
     lock = yield from lock_record(plan.store, plan.key, plan.clock, plan.policy.lock_timeout)
     try:
-        record = yield from run(lambda: plan.store.load(plan.key))
+        try:
+            record = yield from run(lambda: plan.store.load(plan.key))
+        except (StoreError, LoginRequired):
+            record = known
         yield from run(lambda: plan.store.delete(plan.key))
     finally:
         lock.release()
@@ -89,6 +96,20 @@ def logout_there(
     try:
         now = yield from run(plan.clock.now)
         metadata = yield from fetch_metadata(plan.provider, now)
+        _hand_out_address(plan, metadata, record, post_logout_redirect_uri, on_address)
+        yield from revoke(plan, record)
+    except OidcError as fault:
+        plan.emit(Notice(f"Signed out here; the provider was not told: {fault}."))
+
+
+def _hand_out_address(
+    plan: EndPlan,
+    metadata: ProviderMetadata,
+    record: SessionRecord,
+    post_logout_redirect_uri: str | None,
+    on_address: Callable[[str], object],
+) -> None:
+    try:
         address = end_session_address(
             metadata,
             client_id=plan.client_id,
@@ -96,11 +117,11 @@ def logout_there(
             post_logout_redirect_uri=post_logout_redirect_uri,
             policy=plan.policy,
         )
+    except OidcError as fault:
+        plan.emit(Notice(f"The provider's logout page cannot be used: {fault}."))
+    else:
         if address is not None:
             on_address(address)
-        yield from revoke(plan, record)
-    except OidcError as fault:
-        plan.emit(Notice(f"Signed out here; the provider was not told: {fault}."))
 
 
 def revoke(plan: EndPlan, record: SessionRecord) -> Flow[bool]:
@@ -145,3 +166,13 @@ def _revoke_one(
     except OAuthError as refusal:
         if refusal.error != "unsupported_token_type":  # RFC 7009 section 2.2.1: it ends with its refresh token, or soon
             raise
+
+
+def forget_state(hooks: Iterable[Hook], state: Mapping[str, dict[str, Json]], emit: EventHandler) -> Flow[None]:
+    """Let each hook remove what its state refers to; a failure is told in an event, the session is gone anyhow."""
+    for hook in hooks:
+        if isinstance(hook, Forgets) and hook.name in state:
+            try:
+                yield from hook.forget(state[hook.name])
+            except OidcError as fault:
+                emit(Notice(f"What {hook.name} kept for the session could not be removed: {fault}."))

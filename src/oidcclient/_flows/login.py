@@ -31,7 +31,8 @@ from oidcclient.protocol import (
 )
 
 from .completion import complete
-from .exchange import authenticator, bind_hooks, with_aliases
+from .ending import forget_state
+from .exchange import BoundHooks, authenticator, bind_hooks, with_aliases
 from .plan import LoginPlan, Started
 from .provider import fetch_keys, fetch_metadata
 
@@ -53,7 +54,15 @@ def start(plan: LoginPlan) -> Flow[Started]:
     yield from run(plan.store.probe)
     hooks = bind_hooks(plan.hooks, lambda _hook: _context(plan, metadata, now))
     metadata = with_aliases(metadata, hooks, plan.policy)
-    yield from hooks.prepare()
+    try:
+        yield from hooks.prepare()
+        return (yield from _start(plan, metadata, hooks))
+    except (OidcError, KeyboardInterrupt):
+        yield from forget_state(plan.hooks, hooks.states({}), plan.emit)
+        raise
+
+
+def _start(plan: LoginPlan, metadata: ProviderMetadata, hooks: BoundHooks) -> Flow[Started]:
     transaction = new_transaction(metadata.issuer, plan.request)
     redirect_uri = yield from run(lambda: plan.receiver.open(transaction.state))
     transaction = replace(transaction, redirect_uri=redirect_uri)
@@ -109,16 +118,24 @@ def finish(plan: LoginPlan, started: Started) -> Flow[SessionRecord]:
     Raises:
         OidcError: The sign-in failed; the browser was told, and nothing was stored.
     """
-    callback = yield from _wait(plan, started)
     try:
-        record = yield from complete(plan, started, callback)
-    except OidcError as error:
-        outcome = outcome_of(error)
-        yield from run(lambda: plan.receiver.finish(outcome))
+        record = yield from _finish(plan, started)
+    except (OidcError, KeyboardInterrupt):
+        yield from forget_state(plan.hooks, started.hooks.states({}), plan.emit)
         raise
     yield from run(lambda: plan.receiver.finish(LoginOutcome(ok=True)))
     plan.emit(SignedIn(record.issuer, record.account))
     return record
+
+
+def _finish(plan: LoginPlan, started: Started) -> Flow[SessionRecord]:
+    callback = yield from _wait(plan, started)
+    try:
+        return (yield from complete(plan, started, callback))
+    except OidcError as error:
+        outcome = outcome_of(error)
+        yield from run(lambda: plan.receiver.finish(outcome))
+        raise
 
 
 def _wait(plan: LoginPlan, started: Started) -> Flow[CallbackArrived]:

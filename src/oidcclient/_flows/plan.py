@@ -34,6 +34,7 @@ class LoginPlan:
         profile: The name under which the session is stored.
         store: Where it is stored.
         request: What to ask for.
+        account: The `sub` that must sign in; None lets anybody.
         receiver: How the answer comes back.
         form_post: Whether to ask for `response_mode=form_post`.
         own_start: Whether a browser on this machine is sent to our own start address first.
@@ -51,6 +52,7 @@ class LoginPlan:
     profile: str
     store: Store = field(repr=False)
     request: AuthorizationRequest
+    account: str | None = None
     receiver: Receiver
     form_post: bool
     own_start: bool

@@ -57,6 +57,7 @@ class RefreshPlan:
         key: Which session.
         resource: The resource indicator of the token; empty for none.
         stale: The token that will not do any more; another one that is found in the store will.
+        refused: Whether an API has refused that token, so that it is of no use though it has not ended.
         bind: Gives the hooks their contexts for a record.
         clock: The time.
         emit: Takes events.
@@ -70,6 +71,7 @@ class RefreshPlan:
     key: RecordKey
     resource: str
     stale: str | None = field(repr=False)
+    refused: bool = False
     bind: Callable[[SessionRecord, ProviderMetadata, float], BoundHooks] = field(repr=False)
     clock: Clock
     emit: EventHandler = field(repr=False)
@@ -131,7 +133,9 @@ def _renewed(record: SessionRecord, plan: RefreshPlan, now: float) -> bool:
 def _refresh(plan: RefreshPlan, record: SessionRecord, now: float) -> Flow[SessionRecord]:
     refresh_token = record.refresh_token
     if refresh_token is None:
-        raise SessionExpired("the session has ended and the provider gave no refresh token", rule="refresh_token")
+        if plan.refused:
+            yield from _save(plan, _without_refused(plan, record))
+        raise SessionExpired("the session has ended and there is no refresh token to renew it", rule="refresh_token")
     metadata = yield from fetch_metadata(plan.provider, now)
     hooks = plan.bind(record, metadata, now)
     metadata = with_aliases(metadata, hooks, plan.policy)
@@ -173,15 +177,21 @@ def _exchange(
 
 
 def _refused(plan: RefreshPlan, record: SessionRecord) -> Flow[SessionRecord]:
-    """Forget the refresh token that failed and nothing else, unless a newer one has come from somewhere meanwhile."""
+    """Forget the tokens that failed and nothing else, unless a newer one has come from somewhere meanwhile."""
     stored = yield from run(lambda: plan.store.load(plan.key))
     if stored is not None and stored.refresh_token not in {None, record.refresh_token}:
         now = yield from run(plan.clock.now)
         if _renewed(stored, plan, now):
             return stored
     elif stored is not None:
-        yield from _save(plan, replace(stored, refresh_token=None))
+        yield from _save(plan, _without_refused(plan, replace(stored, refresh_token=None)))
     raise SessionExpired("the provider has ended the session", rule="invalid_grant", section="RFC 6749 section 5.2")
+
+
+def _without_refused(plan: RefreshPlan, record: SessionRecord) -> SessionRecord:
+    if not plan.refused:
+        return record
+    return replace(record, tokens={place: token for place, token in record.tokens.items() if token.value != plan.stale})
 
 
 def _checked(

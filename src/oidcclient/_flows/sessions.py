@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from oidcclient._words.effects import Flow, run
-from oidcclient._words.errors import LoginRequired
+from oidcclient._words.errors import LoginRequired, StoreError
 from oidcclient._words.record import SessionRecord, Store
 
-__all__ = ["SessionQuery", "find_session", "usable_sessions"]
+__all__ = ["SessionQuery", "find_session", "usable_sessions", "use_session"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +55,11 @@ def find_session(query: SessionQuery, account: str | None) -> Flow[SessionRecord
             return record
     who = "nobody is signed in" if account is None else "that account is not signed in"
     raise LoginRequired(f"{who} (profile {query.profile})", rule="session")
+
+
+def use_session(query: SessionQuery, record: SessionRecord) -> Flow[None]:
+    """Make a session the one that is used by default. A store that cannot be written does not matter here."""
+    current = yield from run(lambda: query.store.current(query.profile, query.issuer, query.client_id))
+    if current is None or current.key != record.key:
+        with suppress(StoreError):
+            yield from run(lambda: query.store.make_current(record.key))

@@ -134,8 +134,8 @@ class _SessionAuth:
             token = self._source.of((yield self._source.fly(None)))
         response = yield from self._signed(request, token)
         if _wants_another(response):
+            token = self._source.of((yield self._source.fly(token.value, refused=True)))
             _check_replayable(request)
-            token = self._source.of((yield self._source.fly(token.value)))
             yield from self._signed(request, token)
 
     def _signed(self, request: Any, token: AccessToken) -> Generator[Step, Any, Any]:
@@ -196,10 +196,10 @@ def _check_replayable(request: Any) -> None:
     """
     if type(request.stream).__name__ in _ONE_SHOT:
         raise UsageError(
-            "the API refused the token, and this request's body is a stream that cannot be sent again",
+            "the API asked for another token, and this request's body is a stream that cannot be sent again",
             rule="stream",
             section="RFC 9110 section 9.2.2",
-            hint="Send the request again, or pass the body as bytes so that it can be repeated.",
+            hint="The token is renewed: make the request again. A body passed as bytes is repeated by itself.",
         )
 
 

@@ -269,25 +269,33 @@ class Client:
         """
         Return the stored session, refreshed if need be; sign the person in only if that cannot be done.
 
-        The arguments are those of `session` and `login`.
+        A stored session will do if it is of this account, has all the client's scopes and these resources, and the
+        person signed in within `max_age`. The arguments are those of `session` and `login`; with `account` only that
+        account may sign in.
 
         Raises:
             OidcError: As `login`.
         """
+        from .signing_in import check_fits, login, login_options  # noqa: PLC0415 - as above
+
+        options = login_options(
+            self._core,
+            via=via,
+            open_browser=open_browser,
+            timeout=timeout,
+            login_hint=login_hint,
+            prompt=prompt,
+            max_age=max_age,
+            acr_values=acr_values,
+            resource=resource,
+            claims=claims,
+            extra=extra,
+            account=account,
+        )
         try:
             session = self.session(account)
+            check_fits(self._core, session.key, options.request)
             session.access_token()
         except LoginRequired:
-            return self.login(
-                via=via,
-                open_browser=open_browser,
-                timeout=timeout,
-                login_hint=login_hint,
-                prompt=prompt,
-                max_age=max_age,
-                acr_values=acr_values,
-                resource=resource,
-                claims=claims,
-                extra=extra,
-            )
+            return self._session(self._wires.drive(login(self._core, options)))
         return session

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from oidcclient._flows.sessions import SessionQuery, find_session, usable_sessions
-from oidcclient._words.effects import Flow
+from oidcclient._flows.sessions import SessionQuery, find_session, usable_sessions, use_session
+from oidcclient._words.effects import Flow, run
 from oidcclient._words.errors import LoginRequired, UsageError
 from oidcclient._words.policy import Policy
 from oidcclient._words.record import RecordKey, SessionRecord, Store
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientCore", "Memory", "user_of"]
 
-Memory = dict[str, dict[str, Any]]  # what hooks keep while a session object lives, by hook name
+Memory = dict[str, dict[str, Any]]  # what hooks keep while the program runs, by hook name
 
 
 class ClientCore:
@@ -62,6 +62,7 @@ class ClientCore:
         self.clock = SystemClock()
         self.refresher = Refresher()
         self.known: dict[RecordKey, SessionRecord] = {}
+        self.memory: dict[RecordKey, Memory] = {}
         self._gone: set[RecordKey] = set()
         self._client_auth = client_auth
         self._http = http
@@ -136,15 +137,24 @@ class ClientCore:
         except KeyError:
             raise LoginRequired("this session was signed out", rule="session") from None
 
-    def begin(self, record: SessionRecord) -> SessionRecord:
-        """Take over a session from a sign-in or from the store."""
+    def begin(self, record: SessionRecord, memory: Memory | None = None) -> SessionRecord:
+        """
+        Take over a session from a sign-in or from the store.
+
+        Args:
+            record: The session.
+            memory: What the hooks of a sign-in know already; a session from the store begins with nothing.
+        """
         self._gone.discard(record.key)
+        if memory is not None:
+            self.memory[record.key] = memory
         return self.remember(record)
 
     def forget(self, key: RecordKey) -> None:
         """Know a session no more; a refresh that still ends does not bring it back."""
         self._gone.add(key)
         self.known.pop(key, None)
+        self.memory.pop(key, None)
 
     def remember(self, record: SessionRecord) -> SessionRecord:
         """Keep the newest state of a session for everybody in this process."""
@@ -156,8 +166,11 @@ class ClientCore:
         return record
 
     def session(self, account: str | None) -> Flow[SessionRecord]:
-        """Find a stored session."""
-        return self.begin((yield from find_session(self.query, account)))
+        """Find a stored session; one that is asked for by name becomes the current one."""
+        record = self.begin((yield from find_session(self.query, account)))
+        if account is not None:
+            yield from use_session(self.query, record)
+        return record
 
     def accounts(self) -> Flow[tuple[User, ...]]:
         """List who is signed in."""
@@ -166,7 +179,9 @@ class ClientCore:
 
     # -- tokens
 
-    def fly(self, key: RecordKey, resource: str, stale: str | None, wire: Callable[[], Performs]) -> Flight:
+    def fly(
+        self, key: RecordKey, resource: str, stale: str | None, wire: Callable[[], Performs], *, refused: bool = False
+    ) -> Flight:
         """
         Start a refresh, or join the one under way.
 
@@ -175,10 +190,11 @@ class ClientCore:
             resource: The resource indicator of the token.
             stale: The token that will not do.
             wire: Makes what performs the requests.
+            refused: Whether an API has refused that token.
         """
-        return self.refresher.fly(key, resource, lambda: self._refresh(key, resource, stale), wire)
+        return self.refresher.fly(key, resource, lambda: self._refresh(key, resource, stale, refused=refused), wire)
 
-    def _refresh(self, key: RecordKey, resource: str, stale: str | None) -> Flow[SessionRecord]:
+    def _refresh(self, key: RecordKey, resource: str, stale: str | None, *, refused: bool) -> Flow[SessionRecord]:
         from oidcclient._flows.refresh import RefreshPlan, refresh  # noqa: PLC0415 - a cached token needs none of it
 
         plan = RefreshPlan(
@@ -190,22 +206,29 @@ class ClientCore:
             key=key,
             resource=resource,
             stale=stale,
+            refused=refused,
             bind=self.bind,
             clock=self.clock,
             emit=self.emit,
         )
-        return self.remember((yield from refresh(plan)))
+        try:
+            return self.remember((yield from refresh(plan)))
+        except LoginRequired:
+            left = yield from run(lambda: self.store.load(key))
+            if left is None:
+                self.forget(key)
+            else:
+                self.remember(left)
+            raise
 
     # -- hooks
 
-    def bind(
-        self, record: SessionRecord, metadata: ProviderMetadata, now: float, memory: Memory | None = None
-    ) -> BoundHooks:
+    def bind(self, record: SessionRecord, metadata: ProviderMetadata, now: float) -> BoundHooks:
         """Give each hook the context of one session."""
         from oidcclient._flows.exchange import bind_hooks  # noqa: PLC0415 - a cached token needs none of it
         from oidcclient.hooks import HookContext  # noqa: PLC0415 - likewise
 
-        kept: Memory = {} if memory is None else memory
+        kept = self.memory.setdefault(record.key, {})
         return bind_hooks(
             self.hooks,
             lambda hook: HookContext(
@@ -222,14 +245,22 @@ class ClientCore:
             ),
         )
 
-    def resource_hooks(self, record: SessionRecord, memory: Memory) -> BoundHooks | None:
+    def describe(self, record: SessionRecord) -> tuple[str, ...]:
+        """Return what each hook did for a session, in words."""
+        from oidcclient.hooks import Describes  # noqa: PLC0415 - a cached token needs none of it
+
+        return tuple(
+            hook.describe(record.hook_state.get(hook.name, {})) for hook in self.hooks if isinstance(hook, Describes)
+        )
+
+    def resource_hooks(self, record: SessionRecord) -> BoundHooks | None:
         """Return the hooks for requests to an API, or None where none of them wraps exchanges."""
         if not any(hasattr(hook, "exchange") for hook in self.hooks):
             return None
         provider = self.provider
         provider.learn(record)
         metadata = provider.metadata or ProviderMetadata(self.issuer)
-        return self.bind(record, metadata, self.clock.now(), memory)
+        return self.bind(record, metadata, self.clock.now())
 
 
 def _default_store() -> Store:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from oidcclient._words.record import SessionRecord
+from oidcclient._words.record import RecordKey, SessionRecord
 from oidcclient._words.values import AccessToken, Json, User
 
-from .core import ClientCore, Memory, user_of
+from .core import ClientCore, user_of
 from .source import TokenSource
 from .waiting import wait_for, wait_for_async
 from .wires import AsyncWires, Wires
@@ -24,7 +24,6 @@ class _SessionBase:
         self._core = core
         self._key = record.key
         self._wires = wires
-        self._memory: Memory = {}
         self._user = user_of(record)
 
     def __repr__(self) -> str:
@@ -35,7 +34,7 @@ class _SessionBase:
         return self._core.record(self._key)
 
     def _source(self, resource: str | None) -> TokenSource:
-        return TokenSource(self._core, self._key, resource, self._wires.for_thread(), self._memory)
+        return TokenSource(self._core, self._key, resource, self._wires.for_thread())
 
     @property
     def user(self) -> User:
@@ -44,9 +43,18 @@ class _SessionBase:
         return self._user if known is None else user_of(known)
 
     @property
+    def key(self) -> RecordKey:
+        """Under which profile, issuer, client and account the session is stored."""
+        return self._key
+
+    @property
     def id_token(self) -> str:
         """The raw ID Token, as verified. Secret."""
         return self._record.id_token
+
+    def describe(self) -> tuple[str, ...]:
+        """Return what the hooks did for this session, in words: one sentence each, without secrets."""
+        return self._core.describe(self._record)
 
     def auth(self, resource: str) -> Any:
         """
@@ -110,7 +118,7 @@ class Session(_SessionBase):
         """
         from .with_session import userinfo  # noqa: PLC0415 - a cached token needs none of it
 
-        return self._wires.drive(userinfo(self._core, self._record, self._memory, self.access_token()))
+        return self._wires.drive(userinfo(self._core, self._record, self.access_token()))
 
     def http(self, resource: str, **options: Any) -> httpx.Client:
         """
@@ -141,16 +149,24 @@ class Session(_SessionBase):
 
         return self._wires.drive(revoke(self._core, self._record))
 
-    def logout(self, *, browser: bool = False, post_logout_redirect_uri: str | None = None) -> None:
+    def logout(
+        self,
+        *,
+        browser: bool = False,
+        open_browser: Callable[[str], object] | None = None,
+        post_logout_redirect_uri: str | None = None,
+    ) -> None:
         """
         Sign out: wipe the session here, then revoke its tokens, for five seconds at the most.
 
         Args:
-            browser: Also end the provider's own session, in the system browser (OIDC RP-Initiated Logout 1.0).
+            browser: Also end the provider's own session, in a browser (OIDC RP-Initiated Logout 1.0).
+            open_browser: Takes the address to open for that, in place of the system browser.
             post_logout_redirect_uri: A registered page to end at, https or of the app's own scheme.
 
         Raises:
             StoreError: The session could not be wiped here.
+            UsageError: `post_logout_redirect_uri` does not fit; nothing was done.
         """
         from .with_session import logout  # noqa: PLC0415 - as above
 
@@ -160,6 +176,7 @@ class Session(_SessionBase):
                 self._key,
                 self._wires,
                 browser=browser,
+                open_browser=open_browser,
                 post_logout_redirect_uri=post_logout_redirect_uri,
             )
         )
@@ -212,7 +229,7 @@ class AsyncSession(_SessionBase):
         from .with_session import userinfo  # noqa: PLC0415 - a cached token needs none of it
 
         token = await self.access_token()
-        return await self._wires.drive(userinfo(self._core, self._record, self._memory, token))
+        return await self._wires.drive(userinfo(self._core, self._record, token))
 
     def http(self, resource: str, **options: Any) -> httpx.AsyncClient:
         """
@@ -243,16 +260,24 @@ class AsyncSession(_SessionBase):
 
         return await self._wires.drive(revoke(self._core, self._record))
 
-    async def logout(self, *, browser: bool = False, post_logout_redirect_uri: str | None = None) -> None:
+    async def logout(
+        self,
+        *,
+        browser: bool = False,
+        open_browser: Callable[[str], object] | None = None,
+        post_logout_redirect_uri: str | None = None,
+    ) -> None:
         """
         Sign out: wipe the session here, then revoke its tokens, for five seconds at the most.
 
         Args:
-            browser: Also end the provider's own session, in the system browser (OIDC RP-Initiated Logout 1.0).
+            browser: Also end the provider's own session, in a browser (OIDC RP-Initiated Logout 1.0).
+            open_browser: Takes the address to open for that, in place of the system browser.
             post_logout_redirect_uri: A registered page to end at, https or of the app's own scheme.
 
         Raises:
             StoreError: The session could not be wiped here.
+            UsageError: `post_logout_redirect_uri` does not fit; nothing was done.
         """
         from .with_session import logout  # noqa: PLC0415 - as above
 
@@ -262,6 +287,7 @@ class AsyncSession(_SessionBase):
                 self._key,
                 self._wires,
                 browser=browser,
+                open_browser=open_browser,
                 post_logout_redirect_uri=post_logout_redirect_uri,
             )
         )

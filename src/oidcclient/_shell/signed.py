@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from oidcclient._words.errors import UsageError
 from oidcclient.protocol import TokenBase, is_loopback
 
 __all__ = ["signed_async_client", "signed_client"]
@@ -27,13 +29,21 @@ class _Guard(httpx.Auth):
         yield request
 
 
-def _route(url: httpx.URL) -> str | None:
-    """Return the proxy for an address, as the environment names it; loopback never goes through one."""
-    host = urlsplit(str(url)).hostname or ""
-    if is_loopback(host) or proxy_bypass(host):
-        return None
-    proxies = getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")
+class _Routes:
+    """Which proxy leads where: the one given, or those that the environment names; loopback never goes through one."""
+
+    def __init__(self, proxy: Any, *, trust_env: bool) -> None:
+        self._proxy = proxy
+        self._trust_env = trust_env
+
+    def to(self, url: httpx.URL) -> Any:
+        host = urlsplit(str(url)).hostname or ""
+        if is_loopback(host):
+            return None
+        if self._proxy is not None or not self._trust_env or proxy_bypass(host):
+            return self._proxy
+        proxies = getproxies()
+        return proxies.get(url.scheme) or proxies.get("all")
 
 
 def _strip(request: httpx.Request) -> None:
@@ -44,17 +54,18 @@ def _strip(request: httpx.Request) -> None:
 class _SigningTransport(httpx.BaseTransport):
     """Sign each request that lies under the base; let others pass without any credential."""
 
-    def __init__(self, auth: Any, base: TokenBase, inner: httpx.BaseTransport | None, options: dict[str, Any]) -> None:
+    def __init__(self, auth: Any, base: TokenBase, options: _Options) -> None:
         self._auth = auth
         self._base = base
-        self._given = inner
-        self._options = options
-        self._routes: dict[str | None, httpx.BaseTransport] = {}
+        self._given: httpx.BaseTransport | None = options.inner
+        self._options = options.transport
+        self._choose = options.routes
+        self._routes: dict[Any, httpx.BaseTransport] = {}
 
     def _inner(self, url: httpx.URL) -> httpx.BaseTransport:
         if self._given is not None:
             return self._given
-        route = _route(url)
+        route = self._choose.to(url)
         if route not in self._routes:
             self._routes[route] = httpx.HTTPTransport(proxy=route, **self._options)
         return self._routes[route]
@@ -84,19 +95,18 @@ class _SigningTransport(httpx.BaseTransport):
 class _AsyncSigningTransport(httpx.AsyncBaseTransport):
     """The async twin."""
 
-    def __init__(
-        self, auth: Any, base: TokenBase, inner: httpx.AsyncBaseTransport | None, options: dict[str, Any]
-    ) -> None:
+    def __init__(self, auth: Any, base: TokenBase, options: _Options) -> None:
         self._auth = auth
         self._base = base
-        self._given = inner
-        self._options = options
-        self._routes: dict[str | None, httpx.AsyncBaseTransport] = {}
+        self._given: httpx.AsyncBaseTransport | None = options.inner
+        self._options = options.transport
+        self._choose = options.routes
+        self._routes: dict[Any, httpx.AsyncBaseTransport] = {}
 
     def _inner(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
         if self._given is not None:
             return self._given
-        route = _route(url)
+        route = self._choose.to(url)
         if route not in self._routes:
             self._routes[route] = httpx.AsyncHTTPTransport(proxy=route, **self._options)
         return self._routes[route]
@@ -126,11 +136,38 @@ class _AsyncSigningTransport(httpx.AsyncBaseTransport):
 _TRANSPORT_OPTIONS = ("verify", "http1", "http2", "limits", "local_address", "retries")
 
 
-def _split(options: dict[str, Any]) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """Tell apart what a transport takes from what a client takes."""
-    inner = options.pop("transport", None)
-    transport = {name: options.pop(name) for name in _TRANSPORT_OPTIONS if name in options}
-    return inner, transport, options
+_NOT_OURS = ("auth", "mounts")  # what would go around the signing
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What a program passes, sorted: its own transport, what a transport takes, what a client takes."""
+
+    inner: Any
+    transport: dict[str, Any]
+    client: dict[str, Any]
+    routes: _Routes
+
+    @classmethod
+    def sort(cls, options: dict[str, Any]) -> _Options:
+        """
+        Sort the options.
+
+        Raises:
+            UsageError: One of them would let requests go out unsigned.
+        """
+        refused = [name for name in _NOT_OURS if name in options]
+        if refused:
+            raise UsageError(
+                f"session.http() takes no {' and no '.join(refused)}",
+                rule=refused[0],
+                hint="It signs every request itself; for a client of your own use session.auth(resource=...).",
+            )
+        rest = dict(options)
+        routes = _Routes(rest.pop("proxy", None), trust_env=rest.get("trust_env", True))
+        inner = rest.pop("transport", None)
+        transport = {name: rest.pop(name) for name in _TRANSPORT_OPTIONS if name in rest}
+        return cls(inner, transport, rest, routes)
 
 
 def signed_client(auth: Any, base: TokenBase, options: dict[str, Any]) -> httpx.Client:
@@ -141,10 +178,13 @@ def signed_client(auth: Any, base: TokenBase, options: dict[str, Any]) -> httpx.
         auth: What `auth_for` returned.
         base: The API's base address.
         options: Further arguments of `httpx.Client`.
+
+    Raises:
+        UsageError: One of them would let requests go out unsigned.
     """
-    inner, transport, rest = _split(dict(options))
-    settings = {"base_url": base.url, "follow_redirects": True, **rest, "auth": _Guard(auth)}
-    return httpx.Client(transport=_SigningTransport(auth, base, inner, transport), **settings)
+    sorted_options = _Options.sort(options)
+    settings = {"base_url": base.url, "follow_redirects": True, **sorted_options.client, "auth": _Guard(auth)}
+    return httpx.Client(transport=_SigningTransport(auth, base, sorted_options), **settings)
 
 
 def signed_async_client(auth: Any, base: TokenBase, options: dict[str, Any]) -> httpx.AsyncClient:
@@ -155,7 +195,10 @@ def signed_async_client(auth: Any, base: TokenBase, options: dict[str, Any]) -> 
         auth: What `auth_for` returned.
         base: The API's base address.
         options: Further arguments of `httpx.AsyncClient`.
+
+    Raises:
+        UsageError: One of them would let requests go out unsigned.
     """
-    inner, transport, rest = _split(dict(options))
-    settings = {"base_url": base.url, "follow_redirects": True, **rest, "auth": _Guard(auth)}
-    return httpx.AsyncClient(transport=_AsyncSigningTransport(auth, base, inner, transport), **settings)
+    sorted_options = _Options.sort(options)
+    settings = {"base_url": base.url, "follow_redirects": True, **sorted_options.client, "auth": _Guard(auth)}
+    return httpx.AsyncClient(transport=_AsyncSigningTransport(auth, base, sorted_options), **settings)

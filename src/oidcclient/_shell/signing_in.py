@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from oidcclient._flows.ending import EndPlan, logout_here, logout_there, revoke
+from oidcclient._flows.ending import EndPlan
 from oidcclient._flows.login import LoginPlan, Started, finish, start
 from oidcclient._words.effects import Flow, run
-from oidcclient._words.errors import LoginCancelled, UsageError
+from oidcclient._words.errors import LoginCancelled, LoginRequired, UsageError
 from oidcclient._words.record import RecordKey, SessionRecord
 from oidcclient._words.values import Json
 from oidcclient._words.ways import Loopback
@@ -21,7 +21,7 @@ from .redirect import Limits, LoopbackReceiver
 if TYPE_CHECKING:
     from .core import ClientCore
 
-__all__ = ["LoginOptions", "Pending", "end_plan", "login", "login_options", "logout_here", "logout_there", "revoke"]
+__all__ = ["LoginOptions", "Pending", "check_fits", "end_plan", "finish_login", "login", "login_options", "start_login"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ class LoginOptions:
     open_browser: Callable[[str], object] | None = field(repr=False)
     timeout: float
     request: AuthorizationRequest
+    account: str | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ def login_options(
     resource: str | Sequence[str] | None,
     claims: Mapping[str, Json] | None,
     extra: Mapping[str, str] | None,
+    account: str | None = None,
 ) -> LoginOptions:
     """
     Check the arguments of a sign-in.
@@ -92,7 +94,9 @@ def login_options(
         claims=claims,
         extra=dict(extra or {}),
     )
-    return LoginOptions(via=via or Loopback(), open_browser=open_browser, timeout=timeout, request=request)
+    return LoginOptions(
+        via=via or Loopback(), open_browser=open_browser, timeout=timeout, request=request, account=account
+    )
 
 
 def start_login(core: ClientCore, options: LoginOptions, *, opens: bool) -> Flow[Pending]:
@@ -122,6 +126,7 @@ def start_login(core: ClientCore, options: LoginOptions, *, opens: bool) -> Flow
         profile=core.profile,
         store=core.store,
         request=options.request,
+        account=options.account,
         receiver=receiver,
         form_post=options.via.form_post,
         own_start=opener.own_start,
@@ -149,7 +154,8 @@ def finish_login(core: ClientCore, pending: Pending) -> Flow[SessionRecord]:
         raise
     finally:
         pending.plan.receiver.close()
-    return core.begin(record)
+    memory = {bound.hook.name: bound.context.memory for bound in pending.started.hooks.hooks}
+    return core.begin(record, memory)
 
 
 def login(core: ClientCore, options: LoginOptions) -> Flow[SessionRecord]:
@@ -177,3 +183,22 @@ def end_plan(core: ClientCore, key: RecordKey) -> EndPlan:
         clock=core.clock,
         emit=core.emit,
     )
+
+
+def check_fits(core: ClientCore, key: RecordKey, request: AuthorizationRequest) -> None:
+    """
+    Refuse a stored session that is not what a sign-in would give now.
+
+    Raises:
+        LoginRequired: It lacks a scope or a resource, or the person signed in too long ago.
+    """
+    record = core.record(key)
+    lacking = [*(set(core.scopes) - set(record.scopes)), *(set(request.resources) - set(record.resources))]
+    if lacking:
+        raise LoginRequired(
+            "the stored session was not asked for all that is wanted now", rule="scope", received=lacking
+        )
+    if request.max_age is not None:
+        signed_in = record.claims.get("auth_time")
+        if not isinstance(signed_in, int | float) or core.clock.now() - signed_in > request.max_age:
+            raise LoginRequired("the person signed in too long ago", rule="max_age", section="OIDC Core 3.1.2.1")

@@ -12,7 +12,7 @@ from oidcclient._words.values import AccessToken
 if TYPE_CHECKING:
     from oidcclient._flows.exchange import BoundHooks
 
-    from .core import ClientCore, Memory
+    from .core import ClientCore
     from .http import Performs
     from .refresher import Flight
 
@@ -28,16 +28,13 @@ class TokenSource:
         key: Which session.
         resource: An API's address or a resource indicator; None for the session's first or only token.
         wire: Makes what performs the requests of a refresh.
-        memory: What the hooks keep while the session object lives.
     """
 
-    def __init__(
-        self, core: ClientCore, key: RecordKey, resource: str | None, wire: Callable[[], Performs], memory: Memory
-    ) -> None:
+    def __init__(self, core: ClientCore, key: RecordKey, resource: str | None, wire: Callable[[], Performs]) -> None:
         self._core = core
         self._key = key
         self._wire = wire
-        self._memory = memory
+        self._bound: tuple[SessionRecord, BoundHooks | None] | None = None
         self._place = resource_for(core.record(key), resource)
 
     def of(self, record: SessionRecord) -> AccessToken:
@@ -61,12 +58,13 @@ class TokenSource:
             return token
         return None
 
-    def fly(self, stale: str | None) -> Flight:
+    def fly(self, stale: str | None, *, refused: bool = False) -> Flight:
         """
         Start a refresh, or join the one under way.
 
         Args:
             stale: The token that will not do; None for the one that has ended.
+            refused: Whether an API has refused it.
 
         Raises:
             TransportError: The provider asked to be left alone for a while.
@@ -75,8 +73,11 @@ class TokenSource:
         if stale is None:
             token = self._core.record(self._key).tokens.get(self._place)
             stale = None if token is None else token.value
-        return self._core.fly(self._key, self._place, stale, self._wire)
+        return self._core.fly(self._key, self._place, stale, self._wire, refused=refused)
 
     def hooks(self) -> BoundHooks | None:
-        """Return the session's hooks, if any of them wraps exchanges."""
-        return self._core.resource_hooks(self._core.record(self._key), self._memory)
+        """Return the session's hooks, if any of them wraps exchanges. Bound once for each state of the session."""
+        record = self._core.record(self._key)
+        if self._bound is None or self._bound[0] is not record:
+            self._bound = (record, self._core.resource_hooks(record))
+        return self._bound[1]

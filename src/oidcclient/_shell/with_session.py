@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 
-from oidcclient._flows.ending import EndPlan, logout_here, logout_there
+from oidcclient._flows.ending import EndPlan, forget_state, logout_here, logout_there
 from oidcclient._flows.ending import revoke as revoke_flow
 from oidcclient._flows.provider import fetch_metadata
 from oidcclient._flows.userinfo import userinfo as userinfo_flow
@@ -17,9 +17,9 @@ from oidcclient._words.receiver import StartRequested
 from oidcclient._words.record import RecordKey, SessionRecord
 from oidcclient._words.values import AccessToken, Json
 from oidcclient._words.ways import Loopback
-from oidcclient.hooks import Forgets
+from oidcclient.protocol import check_post_logout_redirect_uri
 
-from .core import ClientCore, Memory
+from .core import ClientCore
 from .drivers import drive
 from .http import Performs
 from .opener import choose_opener
@@ -33,11 +33,11 @@ REVOKE_SECONDS = 5.0  # a sign-out must not hang on a provider that does not ans
 BROWSER_SECONDS = 10.0  # for the browser to start and ask where to go
 
 
-def userinfo(core: ClientCore, record: SessionRecord, memory: Memory, token: AccessToken) -> Flow[Mapping[str, Json]]:
+def userinfo(core: ClientCore, record: SessionRecord, token: AccessToken) -> Flow[Mapping[str, Json]]:
     """Fetch the claims of a session's user."""
     now = yield from run(core.clock.now)
     metadata = yield from fetch_metadata(core.provider, now)
-    hooks = core.bind(record, metadata, now, memory)
+    hooks = core.bind(record, metadata, now)
     return (
         yield from userinfo_flow(core.provider, hooks, token, client_id=core.client_id, sub=record.account, now=now)
     )
@@ -54,11 +54,14 @@ def logout(
     wires: Wires | AsyncWires,
     *,
     browser: bool,
+    open_browser: Callable[[str], object] | None,
     post_logout_redirect_uri: str | None,
 ) -> Flow[None]:
     """Wipe the session here, then tell the provider, then remove the hooks' keys; the first whatever follows."""
+    if post_logout_redirect_uri is not None:
+        check_post_logout_redirect_uri(post_logout_redirect_uri)
     plan = end_plan(core, key)
-    record = yield from logout_here(plan)
+    record = yield from logout_here(plan, core.known.get(key))
     core.forget(key)
     if record is None:
         return
@@ -68,11 +71,9 @@ def logout(
             plan, lambda found: logout_there(plan, record, post_logout_redirect_uri, found), make_wire
         )
     )
-    for hook in core.hooks:
-        if isinstance(hook, Forgets) and hook.name in record.hook_state:
-            yield from hook.forget(record.hook_state[hook.name])
-    if browser:
-        yield from run(lambda: _show_logout(core, address))
+    yield from forget_state(core.hooks, record.hook_state, core.emit)
+    if browser or open_browser is not None:
+        yield from run(lambda: _show_logout(core, address, open_browser))
 
 
 def _say_farewell(
@@ -90,7 +91,7 @@ def _say_farewell(
     return found[0] if found else None
 
 
-def _show_logout(core: ClientCore, address: str | None) -> None:
+def _show_logout(core: ClientCore, address: str | None, open_browser: Callable[[str], object] | None) -> None:
     """Send a browser to the provider's logout page, through our own address: no process list shows the ID Token."""
     if address is None:
         core.emit(Notice("The provider has no logout page: its own session may go on in the browser."))
@@ -98,7 +99,7 @@ def _show_logout(core: ClientCore, address: str | None) -> None:
     receiver = LoopbackReceiver(Loopback())
     try:
         receiver.open(secrets.token_urlsafe(32))
-        opener = choose_opener(None, receiver, core.emit)
+        opener = choose_opener(open_browser, receiver, core.emit)
         if not opener.own_start or receiver.start_uri is None:
             core.emit(
                 Notice("There is no browser here: end the provider's own session in the browser you signed in with.")

@@ -147,6 +147,15 @@ class Store(Protocol):
         """
         ...
 
+    def make_current(self, key: RecordKey) -> None:
+        """
+        Make a record the current one of its client, and change nothing else; no error if it is gone.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        ...
+
     def delete(self, key: RecordKey) -> None:
         """
         Forget a record; no error if it is gone.

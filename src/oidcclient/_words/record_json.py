@@ -82,7 +82,13 @@ def record_from_json(members: Json) -> SessionRecord:
 
 
 def _token_to_json(token: AccessToken) -> dict[str, Json]:
-    return {"value": token.value, "type": token.type, "expires_at": token.expires_at, "scope": list(token.scope)}
+    return {
+        "value": token.value,
+        "type": token.type,
+        "expires_at": token.expires_at,
+        "scope": list(token.scope),
+        "issued_at": token.issued_at,
+    }
 
 
 def _token_from_json(members: Json) -> AccessToken:
@@ -92,6 +98,7 @@ def _token_from_json(members: Json) -> AccessToken:
         type=source.text("type"),
         expires_at=source.number_or_none("expires_at"),
         scope=source.texts("scope"),
+        issued_at=source.number_or_none("issued_at"),
     )
 
 

@@ -34,7 +34,12 @@ if TYPE_CHECKING:
         PrivateKeyJwt,
         PublicClient,
     )
-    from ._ending import build_revocation_request, end_session_address, parse_revocation_response
+    from ._ending import (
+        build_revocation_request,
+        check_post_logout_redirect_uri,
+        end_session_address,
+        parse_revocation_response,
+    )
     from ._id_token import Expected, IDToken, allowed_algorithms, parse_id_token, verify_id_token
     from ._jws import SignedJwt, parse_jwt, verify_jwt
     from ._keys import KeySet, key_set_from, keys_for, parse_key_set
@@ -47,7 +52,14 @@ if TYPE_CHECKING:
     )
     from ._par import PushedRequest, build_par_request, parse_par_response, pushed_address
     from ._refresh import build_refresh_request, check_continuity
-    from ._token import build_code_request, check_token_type, granted_scope, missing_scopes, parse_token_response
+    from ._token import (
+        build_code_request,
+        check_token_type,
+        granted_scope,
+        missing_scopes,
+        parse_token_response,
+        resources_of_code,
+    )
     from ._userinfo import build_userinfo_request, check_userinfo_sub, parse_userinfo_response, verify_userinfo
 
 _HOMES = {
@@ -76,6 +88,7 @@ _HOMES = {
     ),
     "._base": ("TokenBase",),
     "._callback": (
+        "check_post_logout_redirect_uri",
         "check_state",
         "parse_callback",
         "same_secret",
@@ -94,6 +107,7 @@ _HOMES = {
     ),
     "._ending": (
         "build_revocation_request",
+        "check_post_logout_redirect_uri",
         "end_session_address",
         "parse_revocation_response",
     ),
@@ -138,6 +152,7 @@ _HOMES = {
         "granted_scope",
         "missing_scopes",
         "parse_token_response",
+        "resources_of_code",
     ),
     "._userinfo": (
         "build_userinfo_request",
@@ -182,6 +197,7 @@ __all__ = [
     "check_continuity",
     "check_endpoint",
     "check_issuer",
+    "check_post_logout_redirect_uri",
     "check_state",
     "check_token_type",
     "check_userinfo_sub",
@@ -207,6 +223,7 @@ __all__ = [
     "parse_userinfo_response",
     "pushed_address",
     "redirect_target",
+    "resources_of_code",
     "same_secret",
     "verify_id_token",
     "verify_jwt",

@@ -14,7 +14,12 @@ from ._addresses import check_endpoint
 from ._authorization import form_request
 from ._parsing import parse_error
 
-__all__ = ["build_revocation_request", "end_session_address", "parse_revocation_response"]
+__all__ = [
+    "build_revocation_request",
+    "check_post_logout_redirect_uri",
+    "end_session_address",
+    "parse_revocation_response",
+]
 
 _OK = 200
 
@@ -83,12 +88,23 @@ def end_session_address(
     address = check_endpoint("end_session_endpoint", endpoint, issuer=metadata.issuer, policy=policy)
     parameters = {"id_token_hint": id_token, "client_id": client_id}
     if post_logout_redirect_uri is not None:
-        if post_logout_redirect_uri.startswith("http:"):
-            raise UsageError(
-                "post_logout_redirect_uri must be https or a scheme of the app's own",
-                rule="post_logout_redirect_uri",
-                section="RP-Initiated Logout 2",
-                received=post_logout_redirect_uri,
-            )
+        check_post_logout_redirect_uri(post_logout_redirect_uri)
         parameters["post_logout_redirect_uri"] = post_logout_redirect_uri
     return f"{address}{'&' if '?' in address else '?'}{urlencode(parameters, quote_via=quote)}"
+
+
+def check_post_logout_redirect_uri(uri: str) -> None:
+    """
+    Refuse a page to end at that is on plain http: those are for confidential clients (RP-Initiated Logout 2).
+
+    Raises:
+        UsageError: It is, or it is no absolute URI.
+    """
+    scheme, colon, _ = uri.partition(":")
+    if not colon or scheme.lower() == "http" or not scheme.isascii():
+        raise UsageError(
+            "post_logout_redirect_uri must be https or a scheme of the app's own",
+            rule="post_logout_redirect_uri",
+            section="RP-Initiated Logout 2",
+            received=uri.partition("?")[0],
+        )

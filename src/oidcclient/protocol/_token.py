@@ -10,10 +10,17 @@ from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.policy import Policy
 from oidcclient._words.values import Json, ProviderMetadata, TokenResponse
 
-from ._authorization import Transaction, form_request
+from ._authorization import AuthorizationRequest, Transaction, form_request
 from ._parsing import finite, json_object, parse_error, text_member
 
-__all__ = ["build_code_request", "check_token_type", "granted_scope", "missing_scopes", "parse_token_response"]
+__all__ = [
+    "build_code_request",
+    "check_token_type",
+    "granted_scope",
+    "missing_scopes",
+    "parse_token_response",
+    "resources_of_code",
+]
 
 _OK = 200
 _WHAT = "the token response"
@@ -36,9 +43,20 @@ def build_code_request(metadata: ProviderMetadata, transaction: Transaction, cod
         ("code", code),
         ("redirect_uri", transaction.redirect_uri),
         ("code_verifier", transaction.code_verifier),
-        *(("resource", uri) for uri in transaction.request.resources),
+        *(("resource", uri) for uri in resources_of_code(transaction.request)),
     ]
     return form_request(metadata.token_endpoint or "", form, policy)
+
+
+def resources_of_code(request: AuthorizationRequest) -> tuple[str, ...]:
+    """
+    Return the resources that the first access token is for.
+
+    One API should not be able to use a token at another one (RFC 9700 section 2.3). With a refresh token to come, the
+    first token is for the first resource alone and the others get tokens of their own (RFC 8707 section 2.2); without
+    one there will be no second token, so the first one is for all.
+    """
+    return request.resources[:1] if "offline_access" in request.scopes else request.resources
 
 
 def parse_token_response(response: HttpResponse) -> TokenResponse:

@@ -49,6 +49,17 @@ class StoreContract:
         assert store.records(*GROUP) == ()
         assert store.load(RecordKey(*GROUP, "ann")) is None
 
+    def test_a_record_is_made_current_without_being_saved(self, tmp_path: Path) -> None:
+        store = self.make_store(tmp_path)
+        ann, bob = example_record("ann"), example_record("bob")
+        store.save(ann, current=True)
+        store.save(bob, current=True)
+        store.make_current(ann.key)
+        assert self.other_store(store, tmp_path).current(*GROUP) == ann
+        store.make_current(RecordKey(*GROUP, "nobody"))
+        assert store.current(*GROUP) == ann
+        assert {record.account for record in store.records(*GROUP)} == {"ann", "bob"}
+
     def test_every_field_comes_back(self, tmp_path: Path) -> None:
         store = self.make_store(tmp_path)
         record = example_record()

@@ -115,6 +115,16 @@ class FolderStore:
                 files.write_file(place.record, sealed)
             sweep(place.group, now=time.time())
 
+    def make_current(self, key: RecordKey) -> None:
+        """Make a record the current one of its client, and change nothing else; no error if it is gone."""
+        place = self._place(key)
+        with translated("change the current session", place.pointer):
+            if not self._is_there(place) or self._pointed(place) == place.account:
+                return
+            with locked(place.pointer_lock, timeout=POINTER_S):
+                if files.file_exists(place.record):
+                    files.write_file(place.pointer, f"{place.account}\n".encode("ascii"))
+
     def delete(self, key: RecordKey) -> None:
         """Forget a record; no error if it is gone."""
         place = self._place(key)

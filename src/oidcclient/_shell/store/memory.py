@@ -67,6 +67,12 @@ class MemoryStore:
             if current or self._current.get(group) not in self._records:
                 self._current[group] = key
 
+    def make_current(self, key: RecordKey) -> None:
+        """Make a record the current one of its client; no error if it is gone."""
+        with self._guard:
+            if key in self._records:
+                self._current[(key.profile, key.issuer, key.client_id)] = key
+
     def delete(self, key: RecordKey) -> None:
         """Forget a record; no error if it is gone."""
         with self._guard:
