@@ -1,0 +1,80 @@
+"""Comparing addresses (RFC 3986 section 6.2)."""
+
+from __future__ import annotations
+
+import re
+
+from .errors import ProofRefused, Rule
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+# RFC 3986 appendix B, for http and https only.
+_URI = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.ASCII | re.IGNORECASE)
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([0-9]{0,5}))?", re.ASCII)
+_ALLOWED = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")  # RFC 3986 section 2
+_ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # section 2.3
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,;=:@-][^/%]*)+/?")  # nothing in it to normalise
+
+
+def normal_uri(uri: str) -> str:
+    """
+    Return a URI in its normal form, without query and fragment.
+
+    Syntax-based (RFC 3986 section 6.2.2): case of scheme, host and percent-encodings, no encoding that is not needed,
+    no dot segments; scheme-based (6.2.3): no default port, no empty path.
+
+    Raises:
+        ProofRefused: It is no http or https URI, or names a user (RFC 9110 section 4.2.4).
+    """
+    found = _URI.fullmatch(uri) if _ALLOWED.fullmatch(uri) else None
+    if found is None:
+        raise ProofRefused(Rule.HTU, "The address is no http or https URI")
+    scheme, authority, path = found[1].lower(), found[2], found[3]
+    host, port = _host_and_port(scheme, authority)
+    return f"{scheme}://{host}{port}{_normal_path(path)}"
+
+
+def has_query_or_fragment(uri: str) -> bool:
+    """Tell whether a URI has parts that `htu` is without (RFC 9449 section 4.2)."""
+    return "?" in uri or "#" in uri
+
+
+def _host_and_port(scheme: str, authority: str) -> tuple[str, str]:
+    if "@" in authority:
+        raise ProofRefused(Rule.HTU, "The address names a user")
+    found = _AUTHORITY.fullmatch(authority)
+    if found is None:
+        raise ProofRefused(Rule.HTU, "The address has no host")
+    host = _normal_encoding(found[1]).lower()
+    port = int(found[2] or _DEFAULT_PORTS[scheme])
+    return host, "" if port == _DEFAULT_PORTS[scheme] else f":{port}"
+
+
+def _normal_path(path: str) -> str:
+    if _PLAIN_PATH.fullmatch(path):
+        return path
+    return _without_dots(_normal_encoding(path)) or "/"
+
+
+def _normal_encoding(text: str) -> str:
+    """Section 6.2.2.1 and 6.2.2.2: `%7e` is `~`, `%2f` is `%2F`."""
+
+    def one(found: re.Match[str]) -> str:
+        char = chr(int(found[1], 16))
+        return char if char in _UNRESERVED else found[0].upper()
+
+    return _ENCODED.sub(one, text)
+
+
+def _without_dots(path: str) -> str:
+    """Section 5.2.4, for a path that is empty or starts with a slash."""
+    segments = path.split("/")[1:]
+    kept: list[str] = []
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments and segments[-1] in {".", ".."}:
+        kept.append("")
+    return "".join(f"/{segment}" for segment in kept)
