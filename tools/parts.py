@@ -78,6 +78,17 @@ PARTS = (
 )
 
 
+WINE = Part(
+    name="wine with a cross compiler",
+    tests="what runs on a Windows Python (tests/windows)",
+    packages=("wine", "wine64", "gcc-mingw-w64-x86-64"),
+    present=lambda: all(map(has_program, ("wine", "wineserver", "x86_64-w64-mingw32-gcc"))),
+    linux_only=True,
+)
+if platform.machine() == "x86_64":  # the Windows Python is for no other machine
+    PARTS = (*PARTS, WINE)
+
+
 def missing_parts() -> list[Part]:
     """Return the parts that this system should have and has not."""
     return [part for part in PARTS if (sys.platform == "linux" or not part.linux_only) and not part.present()]

@@ -30,7 +30,7 @@ from .upkeep import move_aside, sweep
 
 __all__ = ["FolderStore"]
 
-POINTER_S = 10.0  # how long others may need to change the pointer; it takes them a moment
+POINTER_S = 30.0  # how long others may need to change the pointer; it takes them a moment
 PROBE_BYTES = 32 * 1024  # more than a session needs
 
 
@@ -203,15 +203,20 @@ class FolderStore:
         return not files.file_exists(place.of(pointed).record) and pointed != place.account
 
     def _put_and_point(self, place: Place, sealed: bytes, *, wanted: bool) -> None:
-        with locked(place.pointer_lock, timeout=POINTER_S):
-            # Both are on the disk before either takes its place: a full disk leaves both as they were.
-            pointer = files.Draft(place.pointer, f"{place.account}\n".encode("ascii"))
+        # Both are on the disk before either takes its place: a full disk leaves both as they were. The lock is held for
+        # two renames alone, so that many savers do not wait long for each other.
+        pointer = files.Draft(place.pointer, f"{place.account}\n".encode("ascii"))
+        try:
+            record = files.Draft(place.record, sealed)
             try:
-                files.write_file(place.record, sealed)
-                if self._is_to_be_current(place, wanted=wanted):
-                    pointer.commit()
+                with locked(place.pointer_lock, timeout=POINTER_S):
+                    record.commit()
+                    if self._is_to_be_current(place, wanted=wanted):
+                        pointer.commit()
             finally:
-                pointer.discard()
+                record.discard()
+        finally:
+            pointer.discard()
 
 
 def _put_aside(path: str, content: files.Content) -> NoReturn:

@@ -14,7 +14,7 @@ TYPE_CHECKING = False  # type checkers take it for typing.TYPE_CHECKING
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["FileLocked", "locked", "try_lock"]
+__all__ = ["POLL_S", "FileLocked", "locked", "still_locked", "try_lock"]
 
 POLL_S = 0.01
 
@@ -71,17 +71,22 @@ def locked(path: str, *, timeout: float) -> Iterator[None]:
     try:
         lock.acquire(timeout=timeout, poll_interval=POLL_S)
     except Timeout:
-        raise StoreError(
-            f"another process holds {path}",
-            hint="Look for a program that uses the store and hangs; ending it lets the lock go.",
-            rule="lock",
-            expected=f"within {timeout:g} s",
-        ) from None
+        raise still_locked(path, timeout) from None
     try:
         yield
     finally:
         with suppress(OSError):
             lock.release()
+
+
+def still_locked(path: str, timeout: float) -> StoreError:
+    """Return the error for a lock that another process held all the time."""
+    return StoreError(
+        f"another process holds {path}",
+        hint="Look for a program that uses the store and hangs; ending it lets the lock go.",
+        rule="lock",
+        expected=f"within {timeout:g} s",
+    )
 
 
 def _new(path: str) -> BaseFileLock:
