@@ -57,11 +57,22 @@ class _Guarded:
         return (yield from self._send_on(request))
 
 
-@dataclass(frozen=True, slots=True)
 class BoundHooks:
-    """The hooks of one session, in order; the first is the outermost."""
+    """
+    The hooks of one session, in order; the first is the outermost.
 
-    hooks: tuple[BoundHook, ...] = ()
+    Args:
+        hooks: The hooks with their contexts. Which powers each has is looked up here, once, and not for each request.
+    """
+
+    def __init__(self, hooks: tuple[BoundHook, ...] = ()) -> None:
+        self.hooks = hooks
+        self._wrapping = tuple(
+            (bound.hook, bound.context) for bound in reversed(hooks) if isinstance(bound.hook, WrapsExchanges)
+        )
+        self._supplying = tuple(
+            (bound.hook, bound.context) for bound in hooks if isinstance(bound.hook, SuppliesTransport)
+        )
 
     def prepare(self) -> Flow[None]:
         """Let each hook refuse what cannot work."""
@@ -101,9 +112,7 @@ class BoundHooks:
         Raises:
             UsageError: Two hooks bring a certificate.
         """
-        material = [
-            bound.hook.transport(bound.context) for bound in self.hooks if isinstance(bound.hook, SuppliesTransport)
-        ]
+        material = [hook.transport(context) for hook, context in self._supplying]
         certificates = [one.certificate for one in material if one.certificate]
         if len(certificates) > 1:
             raise UsageError("two hooks bring a TLS client certificate", rule="hook")
@@ -133,30 +142,28 @@ class BoundHooks:
             access_token: The token it carries.
             token_type: That token's type.
         """
-        certificate = self.transport().certificate
+        certificate = self.transport().certificate if self._supplying else None
 
         def transmit(outgoing: HttpRequest) -> Flow[HttpResponse]:
             ready = authenticate(outgoing) if authenticate else outgoing
             return (yield from send(replace(ready, certificate=certificate) if certificate else ready))
 
         send_on: Callable[[HttpRequest], Flow[HttpResponse]] = transmit
-        for bound in reversed(self.hooks):
-            if isinstance(bound.hook, WrapsExchanges):
-                send_on = _wrapped(
-                    bound.hook, bound.context, Exchange(kind, request, access_token, token_type), send_on
-                )
+        for hook, context in self._wrapping:
+            send_on = _wrapped(hook, context, (kind, access_token, token_type), send_on)
         return (yield from send_on(request))
 
 
 def _wrapped(
     hook: WrapsExchanges,
     context: HookContext,
-    exchange: Exchange,
+    about: tuple[ExchangeKind, str | None, str | None],
     send_on: Callable[[HttpRequest], Flow[HttpResponse]],
 ) -> Callable[[HttpRequest], Flow[HttpResponse]]:
     def through(request: HttpRequest) -> Flow[HttpResponse]:
         proceed: Proceed = _Guarded(getattr(hook, "name", type(hook).__name__), send_on)
-        return (yield from hook.exchange(context, replace(exchange, request=request), proceed))
+        kind, access_token, token_type = about
+        return (yield from hook.exchange(context, Exchange(kind, request, access_token, token_type), proceed))
 
     return through
 
