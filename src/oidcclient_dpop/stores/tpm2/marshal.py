@@ -1,0 +1,121 @@
+"""
+The bytes of commands and responses (TPM 2.0 Library part 1, command/response structure).
+
+Every length is checked before it is used.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from .constants import HEADER, LARGEST_RESPONSE, RS_PW, ST_NO_SESSIONS, ST_SESSIONS
+
+__all__ = ["MalformedAnswer", "Reader", "build_command", "parse_header", "parse_response", "sized"]
+
+
+class MalformedAnswer(Exception):
+    """What came is no answer of a TPM 2.0."""
+
+
+class Reader:
+    """Take values off bytes, never more than there are."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, size: int) -> bytes:
+        """Return the next bytes."""
+        end = self._at + size
+        if end > len(self._data):
+            raise MalformedAnswer("it ends too early")
+        value = self._data[self._at : end]
+        self._at = end
+        return value
+
+    def u8(self) -> int:
+        """Return a UINT8."""
+        return self.take(1)[0]
+
+    def u16(self) -> int:
+        """Return a UINT16."""
+        return int.from_bytes(self.take(2), "big")
+
+    def u32(self) -> int:
+        """Return a UINT32."""
+        return int.from_bytes(self.take(4), "big")
+
+    def sized(self, *, most: int) -> bytes:
+        """Return the content of a TPM2B, which may have so many bytes at most."""
+        size = self.u16()
+        if size > most:
+            raise MalformedAnswer("a part of it is too long")
+        return self.take(size)
+
+    def end(self) -> None:
+        """Check that nothing is left."""
+        if self._at != len(self._data):
+            raise MalformedAnswer("it is longer than it should be")
+
+
+def sized(data: bytes) -> bytes:
+    """Return a TPM2B: two bytes of length and the content."""
+    return struct.pack(">H", len(data)) + data
+
+
+def build_command(code: int, handles: Sequence[int], *, authorised: bool, parameters: bytes) -> bytes:
+    """
+    Return a command.
+
+    Args:
+        code: The TPM_CC.
+        handles: The objects it is about.
+        authorised: Whether the first of them needs authorisation; it is given with the empty password.
+        parameters: The rest.
+    """
+    body = b"".join(struct.pack(">I", handle) for handle in handles)
+    if authorised:
+        session = struct.pack(">IHBH", RS_PW, 0, 1, 0)  # TPMS_AUTH_COMMAND: no nonce, continueSession, no password
+        body += struct.pack(">I", len(session)) + session
+    body += parameters
+    return struct.pack(">HII", ST_SESSIONS if authorised else ST_NO_SESSIONS, HEADER + len(body), code) + body
+
+
+def parse_header(header: bytes) -> int:
+    """Return the size of the response that starts with these 10 bytes."""
+    size = int.from_bytes(header[2:6], "big")
+    if header[:2] not in {b"\x80\x01", b"\x80\x02"}:  # TPM_ST: no other tag answers; 0x00C4 is TPM 1.2
+        raise MalformedAnswer("it is not from a TPM 2.0")
+    if not HEADER <= size <= LARGEST_RESPONSE:
+        raise MalformedAnswer("its length is impossible")
+    return size
+
+
+def parse_response(response: bytes, *, authorised: bool, gives_handle: bool) -> tuple[int, int, Reader]:
+    """
+    Return the response code, the handle (or 0) and the parameters.
+
+    Args:
+        response: All of it.
+        authorised: Whether the command had a session; the answer has one then, unless it failed.
+        gives_handle: Whether the answer starts with a handle, unless the command failed.
+    """
+    reader = Reader(response)
+    tag, size, code = reader.u16(), reader.u32(), reader.u32()
+    if size != len(response):
+        raise MalformedAnswer("its length is not what it says")
+    if code:
+        return code, 0, Reader(b"")
+    if tag != (ST_SESSIONS if authorised else ST_NO_SESSIONS):
+        raise MalformedAnswer("it does not belong to the command")
+    handle = reader.u32() if gives_handle else 0
+    if not authorised:
+        return 0, handle, Reader(reader.take(size - HEADER - (4 if gives_handle else 0)))
+    parameters = Reader(reader.take(reader.u32()))
+    # TPMS_AUTH_RESPONSE: nonce, attributes, acknowledgment; all empty for a password.
+    reader.sized(most=0)
+    reader.u8()
+    reader.sized(most=0)
+    reader.end()
+    return 0, handle, parameters
