@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from oidcclient._flows.tokens import EARLY_SHARE
 from tests.processes.conftest import Shared, StartProgram
 from tests.processes.worker import CROWD
 
 PROCESSES = 3
 LIFETIME = 3  # seconds
-unstored = pytest.mark.xfail(strict=True, reason="record_to_json leaves issued_at out, so that lifetimes are guessed")
 
 
-@unstored
 def test_the_time_a_token_was_issued_is_stored(shared: Shared) -> None:
     """How early it is renewed depends on it, in the next process too."""
     asked = shared.client.session().refresh()
@@ -23,7 +19,6 @@ def test_the_time_a_token_was_issued_is_stored(shared: Shared) -> None:
     assert shared.record().tokens[""].issued_at == asked.issued_at
 
 
-@unstored
 def test_tokens_of_three_seconds_are_renewed_once_for_all_processes(shared: Shared, start: StartProgram) -> None:
     """One request for each token, and none before four fifths of its time are over."""
     shared.provider.set_token_lifetime(LIFETIME)
