@@ -1,0 +1,21 @@
+"""The same in an async client."""
+
+from functools import partial
+
+import httpx
+
+from benchmarks import calls, signed_in
+from benchmarks.benchmark import Benchmark
+
+HEADERS = {"Authorization": f"Bearer {signed_in.TOKEN}"}
+
+BENCHMARK = Benchmark(
+    ours="`session.auth` in an async httpx client, 200 requests",
+    peer="the same client with a static Bearer header",
+    bar=1.25,
+    prepare=lambda: calls.in_turn_async(
+        lambda: httpx.AsyncClient(auth=calls.auth(), transport=calls.transport(httpx)),
+        partial(httpx.AsyncClient, headers=HEADERS, transport=calls.transport(httpx)),
+    ),
+    rounds=41,
+)

@@ -1,0 +1,38 @@
+"""A session for the benchmarks: in memory, with a token that is good for an hour, and nobody at the other end."""
+
+import time
+
+import oidcclient
+
+ISSUER, CLIENT_ID = "https://login.example.com", "my-desktop-app"
+API = "https://api.example.com"
+TOKEN = "a" * 800  # as long as a usual JWT
+HOUR = 3600.0
+
+
+def record() -> oidcclient.SessionRecord:
+    """Return what a sign-in leaves behind."""
+    now = time.time()
+    return oidcclient.SessionRecord(
+        profile="default",
+        issuer=ISSUER,
+        client_id=CLIENT_ID,
+        account="ann",
+        claims={"iss": ISSUER, "sub": "ann", "aud": CLIENT_ID, "name": "Ann Example"},
+        id_token="i" * 1000,
+        tokens={"": oidcclient.AccessToken(TOKEN, "Bearer", now + HOUR, ("openid",), now)},
+        refresh_token="r" * 43,
+        scopes=("openid", "offline_access"),
+        signed_in_at=now,
+        metadata={"issuer": ISSUER, "token_endpoint": f"{ISSUER}/token"},
+        metadata_until=now + HOUR,
+        keys={"keys": []},
+        keys_until=now + HOUR,
+    )
+
+
+def store() -> oidcclient.MemoryStore:
+    """Return a store with the session in it."""
+    made = oidcclient.MemoryStore()
+    made.save(record(), current=True)
+    return made
