@@ -48,9 +48,9 @@ def protect(scope: str, reply: Reply) -> Callable[[Core, Exchange], Answer]:
             return any(covers(name, address) or name == core.api for name in audience)
 
         try:
-            _, claims = check_access_token(core, exchange, scope=scope, meant_for=meant_for_us)
+            _, claims = check_access_token(core, exchange, "api", scope=scope, meant_for=meant_for_us)
         except TokenRefused as refused:
-            return refused.answer(resource_metadata=f"{core.api}{METADATA_PATH}")
+            return refused.answer(core, exchange, resource_metadata=f"{core.api}{METADATA_PATH}")
         return reply(core, exchange, claims)
 
     return handle
@@ -64,6 +64,8 @@ def metadata(core: Core, _exchange: Exchange) -> Answer:
             "authorization_servers": [core.issuer],
             "scopes_supported": [scope for scope in SCOPES if scope != "offline_access"],
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": list(core.controls.proofs.algorithms),
+            "dpop_bound_access_tokens_required": False,
         },
         headers=(),
     )

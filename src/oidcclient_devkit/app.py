@@ -8,6 +8,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from oidcclient_dpop.server import ReplayUnavailable
+
 from . import api
 from .answers import Answer, json_answer
 from .core import Core
@@ -15,6 +17,7 @@ from .endpoints import authorize, documents, end_session, home, interaction, par
 from .exchange import Exchange, TooLarge, read_exchange
 from .misbehaviours import bend_answer
 from .pages.render import error_page
+from .proofs import add_nonce
 
 Handler = Callable[[Core, Exchange], Answer]
 
@@ -63,11 +66,15 @@ def _refusals(core: Core, handler: Handler) -> dict[int | type[Exception], Calla
     async def refuse(request: Request, _error: Exception) -> Response:
         return await run(request)
 
-    return {404: refuse, 405: refuse, TooLarge: _too_large, ClientDisconnect: _gone}
+    return {404: refuse, 405: refuse, TooLarge: _too_large, ClientDisconnect: _gone, ReplayUnavailable: _too_many}
 
 
 async def _too_large(_request: Request, _error: Exception) -> Response:
     return Response(status_code=413, headers={"Connection": "close"})
+
+
+async def _too_many(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=503)  # more proofs at once than are remembered: none is taken unseen
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:
@@ -96,6 +103,7 @@ def _endpoint(core: Core, name: str, handler: Handler) -> Callable[[Request], Aw
         answer = core.controls.next_prepared(name)
         if answer is None:
             answer = handler(core, exchange)
+            add_nonce(core, name, answer)
             for place in PLACES.get(name, (name,)):
                 answer = bend_answer(core, place, exchange, answer)
         core.requests.record(name, exchange, answer.status)

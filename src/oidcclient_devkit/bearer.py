@@ -1,15 +1,18 @@
-"""Checking an access token: for userinfo and for the protected API (RFC 6750, RFC 9068 section 4)."""
+"""Checking an access token: for userinfo and for the protected API (RFC 6750, RFC 9449, RFC 9068 section 4)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from joserfc.jwk import Key
 
+from oidcclient_dpop.server import ProofRefused, Rule
+
 from . import jwts
-from .answers import Answer, json_answer
+from .answers import NO_STORE, Answer, json_answer
 from .core import Core
 from .exchange import Exchange
 from .grants.issue import ACCESS_TOKEN_ALG, TOKEN_TYPE
+from .proofs import check_proof
 from .store import AccessToken
 
 
@@ -23,23 +26,35 @@ class TokenRefused(Exception):
         self.description = description
         self.scope = scope
 
-    def challenge(self, **parameters: str) -> str:
-        """Return the WWW-Authenticate header (RFC 6750 section 3)."""
-        told: dict[str, str] = {"realm": "devkit"}
-        if self.error is not None:  # section 3.1: no error code for a request without a token
-            told |= {"error": self.error, "error_description": self.description}
-        if self.scope is not None:
-            told["scope"] = self.scope
-        return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in (told | parameters).items())
+    def answer(self, core: Core, exchange: Exchange, **parameters: str) -> Answer:
+        """Return the answer, with a challenge for each scheme (RFC 6750 section 3, RFC 9449 section 7.1).
 
-    def answer(self, **parameters: str) -> Answer:
-        """Return the answer for the client."""
+        RFC 9449 section 7.2: the error goes with the scheme that was tried, and there is none for a request without a
+        token (RFC 6750 section 3.1).
+        """
         body = {} if self.error is None else {"error": self.error, "error_description": self.description}
-        return json_answer(body, self.status, [("WWW-Authenticate", self.challenge(**parameters))])
+        told = {**body, **({} if self.scope is None else {"scope": self.scope})}
+        bearer, dpop = {"realm": "devkit"}, {"algs": " ".join(core.controls.proofs.algorithms)}
+        if tries_dpop(exchange):
+            dpop = {**told, **dpop}
+        else:
+            bearer |= told
+        challenges = [challenge("Bearer", bearer | parameters), challenge("DPoP", dpop | parameters)]
+        return json_answer(body, self.status, [*(("WWW-Authenticate", one) for one in challenges), *NO_STORE])
 
 
-def bearer_token(exchange: Exchange) -> str:
-    """Return the token a request brings, in the one way it may (RFC 6750 section 2).
+def challenge(scheme: str, parameters: Mapping[str, str]) -> str:
+    """Return a WWW-Authenticate header."""
+    return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+
+
+def tries_dpop(exchange: Exchange) -> bool:
+    """Tell whether a request sends its token with the DPoP scheme (RFC 9449 section 7.1)."""
+    return (exchange.header("authorization") or "").partition(" ")[0].lower() == "dpop"
+
+
+def presented_token(exchange: Exchange) -> str:
+    """Return the token a request brings, in the one way it may (RFC 6750 section 2, RFC 9449 section 7.1).
 
     Raises:
         TokenRefused: if there is none, or more than one.
@@ -52,7 +67,7 @@ def bearer_token(exchange: Exchange) -> str:
     if in_form:
         return in_form[0]
     scheme, _, value = headers[0].partition(" ") if headers else ("", "", "")
-    if scheme.lower() != "bearer" or not value.strip():
+    if scheme.lower() not in {"bearer", "dpop"} or not value.strip():
         raise TokenRefused(401, None, "No access token was sent")
     return value.strip()
 
@@ -78,15 +93,33 @@ def read_access_token(core: Core, value: str) -> tuple[AccessToken, dict[str, An
     return record, claims
 
 
+def check_binding(core: Core, exchange: Exchange, endpoint: str, token: str, claims: Mapping[str, Any]) -> None:
+    """Let a bound token in only with a proof by its key, and any other only as Bearer (RFC 9449 sections 7.1, 7.2)."""
+    jkt = claims.get("cnf", {}).get("jkt")
+    if not tries_dpop(exchange):
+        if jkt is not None:
+            raise TokenRefused(401, "invalid_token", "The access token is bound to a key: it goes with the DPoP scheme")
+        return
+    if jkt is None:
+        raise TokenRefused(401, "invalid_token", "The access token is bound to no key: it goes with the Bearer scheme")
+    try:
+        check_proof(core, exchange, endpoint, access_token=token, jkt=jkt)
+    except ProofRefused as refused:
+        # Section 7.1: a token of another key is an invalid token.
+        error = "invalid_token" if refused.rule is Rule.JKT else refused.error
+        raise TokenRefused(401, error, str(refused)) from refused
+
+
 def check_access_token(
-    core: Core, exchange: Exchange, *, scope: str, meant_for: Callable[[list[str]], bool]
+    core: Core, exchange: Exchange, endpoint: str, *, scope: str, meant_for: Callable[[list[str]], bool]
 ) -> tuple[AccessToken, Mapping[str, Any]]:
     """Return the token and claims of a request that may go on.
 
     Raises:
         TokenRefused: with the answer for any other.
     """
-    record, claims = read_access_token(core, bearer_token(exchange))
+    token = presented_token(exchange)
+    record, claims = read_access_token(core, token)
     audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
     if not meant_for(audience):
         raise TokenRefused(401, "invalid_token", "The access token is meant for somebody else")
@@ -94,6 +127,7 @@ def check_access_token(
         raise TokenRefused(401, "invalid_token", "The access token has expired")
     if record.revoked or record.grant.revoked:
         raise TokenRefused(401, "invalid_token", "The access token was revoked")
+    check_binding(core, exchange, endpoint, token, claims)
     if missing := set(scope.split()) - set(claims["scope"].split()):
         raise TokenRefused(403, "insufficient_scope", f"Missing scope: {' '.join(sorted(missing))}", scope)
     return record, claims

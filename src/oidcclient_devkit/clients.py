@@ -36,6 +36,7 @@ class Client:
     id_token_signed_response_alg: str = DEFAULT_ALG
     userinfo_signed_response_alg: str | None = None
     require_pushed_authorization_requests: bool = False
+    dpop_bound_access_tokens: bool = False  # RFC 9449 section 5.2
 
     def __post_init__(self) -> None:
         """Refuse a registration that no provider should accept."""

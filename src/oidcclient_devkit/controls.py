@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .answers import Answer
+from .proof_rules import ProofRules
 from .store import ACCESS_TOKEN_LIFETIME
 
 ENDPOINTS = (
@@ -57,6 +58,7 @@ class Controls:
     active: dict[str, Active] = field(default_factory=dict)
     refuse_refreshes: int = 0
     access_token_lifetime: int = ACCESS_TOKEN_LIFETIME  # seconds
+    proofs: ProofRules = field(default_factory=ProofRules)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def prepare(self, endpoint: str, answer: Answer, times: int) -> None:

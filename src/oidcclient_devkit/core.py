@@ -6,6 +6,7 @@ from .clients import Client
 from .clock import Clock
 from .controls import Controls
 from .keys import Keys
+from .proof_rules import ProofMemory
 from .records import RequestLog
 from .store import Grant, Store
 from .users import User
@@ -25,6 +26,7 @@ class Core:
     requests: RequestLog
     clock: Clock = field(default_factory=Clock)
     store: Store = field(default_factory=Store)
+    proofs: ProofMemory = field(default_factory=ProofMemory)
 
     def now(self) -> int:
         """Return the provider's time in whole Unix seconds."""

@@ -14,7 +14,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One HTTP request. `form` is empty unless the body was a form."""
+    """One HTTP request. `form` is empty unless the body was a form; `raw_path` is the path as it was sent."""
 
     method: str
     path: str
@@ -22,6 +22,7 @@ class Exchange:
     headers: Pairs = field(default=(), repr=False)
     form: Pairs = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
+    raw_path: str = ""
 
     @property
     def params(self) -> Pairs:
@@ -77,6 +78,7 @@ async def read_exchange(request: Request) -> Exchange:
         headers=headers,
         form=_pairs(body.decode("utf-8", "replace")) if is_form else (),
         body=bytes(body),
+        raw_path=request.scope["raw_path"].decode("latin-1"),
     )
 
 

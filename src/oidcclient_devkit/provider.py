@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from oidcclient_dpop.server import ProofVerifier
+
 from .app import api_app, provider_app
 from .browser import Browser
 from .clients import DESKTOP, Client, default_clients
@@ -11,6 +13,7 @@ from .controls import Active, Controls, check_endpoint, prepared_answer
 from .core import Core
 from .keys import Keys
 from .misbehaviours import check_name
+from .proof_rules import NONCE_MODES, NonceMode
 from .records import RequestLog
 from .serving import ServerThread, bind, origin
 from .users import User, default_users
@@ -173,6 +176,23 @@ class Provider:
     def move_clock(self, seconds: float) -> None:
         """Move the clock of the provider and its API."""
         self.core.clock.move(seconds)
+
+    def dpop_nonces(self, *, as_: NonceMode = "off", rs: NonceMode = "off") -> None:
+        """Ask for nonces in proofs: at the provider with its userinfo (`as_`) and at the API (`rs`)."""
+        for mode in (as_, rs):
+            if mode not in NONCE_MODES:
+                raise ValueError(f"nonces are {', '.join(NONCE_MODES)}")
+        self._controls.proofs.nonces = {"as": as_, "rs": rs}
+
+    def dpop_algorithms(self, *algorithms: str) -> None:
+        """Take proofs with these algorithms only, and advertise them."""
+        ProofVerifier(algorithms=algorithms)  # refuses what it does not know
+        self._controls.proofs.algorithms = algorithms
+
+    def dpop_window(self, *, past: float, future: float) -> None:
+        """Take proofs whose clock is this many seconds behind or ahead."""
+        ProofVerifier(past=past, future=future)  # refuses what is no window
+        self._controls.proofs.past, self._controls.proofs.future = past, future
 
     def misbehave(self, name: str, *, times: int | None = None, **options: Any) -> None:
         """Do something wrong from now on, or the next `times` times. See `MISBEHAVIOURS`."""

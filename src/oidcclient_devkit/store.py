@@ -58,6 +58,7 @@ class AuthorizationCode:
     code_challenge: str | None
     code_challenge_method: str | None
     expires_at: float
+    dpop_jkt: str | None = None
     used: bool = False
 
     # The names below are those Authlib asks for.

@@ -46,6 +46,7 @@ def metadata(core: Core, _exchange: Exchange) -> Answer:
         "userinfo_signing_alg_values_supported": list(SIGNING_ALGS),
         "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "token_endpoint_auth_signing_alg_values_supported": assertion_algs,
+        "dpop_signing_alg_values_supported": list(core.controls.proofs.algorithms),
         "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algs,
     }

@@ -5,6 +5,7 @@ from authlib.oauth2 import OAuth2Error
 from oidcclient_devkit.answers import Answer, error_answer, json_answer
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange, Pairs, first
+from oidcclient_devkit.grants.binding import bind_pushed
 from oidcclient_devkit.grants.requests import OAuthRequest
 from oidcclient_devkit.grants.server import OAuthServer
 from oidcclient_devkit.signing_in import choose_acr
@@ -19,8 +20,10 @@ def push(core: Core, exchange: Exchange) -> Answer:
     server = OAuthServer(core)
     try:
         server.check_form(exchange)
-        client = server.authenticate_client(OAuthRequest(exchange, core.address("/par")), endpoint="par")
+        pushing = OAuthRequest(exchange, core.address("/par"))
+        client = server.authenticate_client(pushing, endpoint="par")
         params: Pairs = tuple(pair for pair in exchange.form if pair[0] not in AUTH_PARAMETERS)
+        params = bind_pushed(params, pushing.proof)
         if first(params, "client_id") is None:
             params = (("client_id", client.client_id), *params)
         refusal = _refusal(core, client.client_id, params)

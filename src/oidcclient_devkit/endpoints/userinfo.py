@@ -12,9 +12,9 @@ from oidcclient_devkit.misbehaviours.draft import Draft
 def userinfo(core: Core, exchange: Exchange) -> Answer:
     """Tell what the scope and the `claims` parameter allow, signed if the client registered so."""
     try:
-        record, token = check_access_token(core, exchange, scope="openid", meant_for=bool)
+        record, token = check_access_token(core, exchange, "userinfo", scope="openid", meant_for=bool)
     except TokenRefused as refused:
-        return refused.answer()
+        return refused.answer(core, exchange)
     grant = record.grant
     client = core.clients[grant.client_id]
     alg = client.userinfo_signed_response_alg

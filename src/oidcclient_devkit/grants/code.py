@@ -9,6 +9,7 @@ from oidcclient_devkit.core import Core
 from oidcclient_devkit.store import CODE_LIFETIME, AuthorizationCode, Grant, SignedIn, new_handle
 from oidcclient_devkit.users import User
 
+from . import binding
 from .issue import TokenAnswer, issue_tokens
 from .resources import narrowed_resources, requested_resources
 
@@ -48,6 +49,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no
             code_challenge=data.get("code_challenge"),
             code_challenge_method=data.get("code_challenge_method"),
             expires_at=self.core.clock.now() + CODE_LIFETIME,
+            dpop_jkt=data.get("dpop_jkt"),
         )
 
     def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode | None:
@@ -58,6 +60,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no
         record = self.core.store.codes.get(code)
         if record is None or record.grant.client_id != client.client_id:
             return None
+        binding.check_code(self.request, record)
         if record.used:
             record.grant.revoked = True
             return None
@@ -81,6 +84,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no
             grant,
             scope=grant.scope,
             resources=narrowed_resources(self.request, grant),
+            confirmation=binding.confirmation(self.request, grant),
             refreshable="offline_access" in grant.scope.split() and client.check_grant_type("refresh_token"),
         )
 

@@ -1,5 +1,6 @@
 """Making tokens."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from oidcclient_devkit import jwts
@@ -25,12 +26,19 @@ class TokenAnswer(dict[str, Any]):
 
 
 def issue_tokens(
-    core: Core, client: Client, grant: Grant, *, scope: str, resources: tuple[str, ...], refreshable: bool
+    core: Core,
+    client: Client,
+    grant: Grant,
+    *,
+    scope: str,
+    resources: tuple[str, ...],
+    refreshable: bool,
+    confirmation: Mapping[str, str] | None,
 ) -> TokenAnswer:
     """Make an access token and, if asked, a refresh token."""
     answer = TokenAnswer(
-        access_token=new_access_token(core, client, grant, scope=scope, resources=resources),
-        token_type="Bearer",  # noqa: S106 - RFC 6750
+        access_token=new_access_token(core, client, grant, scope=scope, resources=resources, confirmation=confirmation),
+        token_type="DPoP" if "jkt" in (confirmation or {}) else "Bearer",  # RFC 9449 section 5, RFC 6750
         expires_in=core.controls.access_token_lifetime,
         scope=scope,
     )
@@ -41,8 +49,16 @@ def issue_tokens(
     return answer
 
 
-def new_access_token(core: Core, client: Client, grant: Grant, *, scope: str, resources: tuple[str, ...]) -> str:
-    """Make a JWT access token (RFC 9068 section 2.2)."""
+def new_access_token(
+    core: Core,
+    client: Client,
+    grant: Grant,
+    *,
+    scope: str,
+    resources: tuple[str, ...],
+    confirmation: Mapping[str, str] | None,
+) -> str:
+    """Make a JWT access token (RFC 9068 section 2.2), bound to a key if there is a confirmation (RFC 7800)."""
     now = core.now()
     record = AccessToken(new_handle(), grant)
     core.store.access_tokens[record.jti] = record
@@ -59,7 +75,7 @@ def new_access_token(core: Core, client: Client, grant: Grant, *, scope: str, re
         "auth_time": int(grant.signed_in.auth_time),
         "acr": grant.signed_in.acr,
     }
-    if grant.confirmation is not None:
-        claims["cnf"] = dict(grant.confirmation)
+    if confirmation is not None:
+        claims["cnf"] = dict(confirmation)
     key = core.keys.signing(ACCESS_TOKEN_ALG)
     return jwts.sign(jwts.header_for(key, TOKEN_TYPE), claims, key)

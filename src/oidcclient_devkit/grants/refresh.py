@@ -10,6 +10,7 @@ from oidcclient_devkit.core import Core
 from oidcclient_devkit.store import RefreshToken
 from oidcclient_devkit.users import User
 
+from . import binding
 from .issue import TokenAnswer, issue_tokens
 from .resources import narrowed_resources
 
@@ -30,6 +31,7 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no t
         record = self.core.store.refresh_tokens.get(refresh_token)
         if record is None:
             raise InvalidGrantError("The refresh token is unknown.")
+        binding.check_refresh(self.request, self.request.client, record.grant)
         if self.core.controls.refuse_refreshes > 0:
             self.core.controls.refuse_refreshes -= 1
             raise InvalidGrantError("The devkit was told to refuse this refresh.")
@@ -55,6 +57,7 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no t
             grant,
             scope=scope or grant.scope,
             resources=narrowed_resources(self.request, grant),
+            confirmation=binding.confirmation(self.request, grant),
             refreshable=True,
         )
 

@@ -6,6 +6,7 @@ from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
 from starlette.datastructures import Headers
 
 from oidcclient_devkit.exchange import Exchange, Pairs
+from oidcclient_dpop.server import VerifiedProof
 
 
 class Payload(OAuth2Payload):  # type: ignore[misc]  # Authlib has no types
@@ -28,12 +29,15 @@ class Payload(OAuth2Payload):  # type: ignore[misc]  # Authlib has no types
 
 
 class OAuthRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
-    """A request with its parameters, wherever they came from."""
+    """A request with its parameters, wherever they came from, and its DPoP proof once that was checked."""
 
     def __init__(self, exchange: Exchange, address: str, params: Pairs | None = None) -> None:
         super().__init__(exchange.method, address, headers=Headers(dict(exchange.headers)))
         self.params = exchange.params if params is None else params
         self.payload = Payload(self.params)
+        self.exchange = exchange
+        self.proof: VerifiedProof | None = None
+        self.ignores_proof = False
 
     @property
     def form(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from oidcclient_devkit.answers import NO_STORE, Answer, printable
 from oidcclient_devkit.clients import AUTH_METHODS, Client
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange, repeated
+from oidcclient_devkit.proofs import client_proof, ignores_proof
 
 from .client_auth import ClientAssertion, authenticate_basic, methods_to_try
 from .code import CodeGrant
@@ -36,9 +37,15 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
         return self.core.clients.get(client_id)
 
     def authenticate_client(self, request: Any, methods: Any = AUTH_METHODS, endpoint: str = "token") -> Client:
-        """Authenticate the client at any endpoint that is not for browsers."""
+        """Authenticate the client at any endpoint that is not for browsers, and check its DPoP proof.
+
+        Both come before anything is spent: a client that is asked for a nonce sends the same code again.
+        """
         del methods
         client: Client = super().authenticate_client(request, methods_to_try(request), endpoint)
+        request.ignores_proof = ignores_proof(self.core, request.form.get("grant_type"))
+        if endpoint in {"token", "par"} and not request.ignores_proof:
+            request.proof = client_proof(self.core, request.exchange, endpoint, client)
         return client
 
     def create_oauth2_request(self, request: Any) -> OAuthRequest:
