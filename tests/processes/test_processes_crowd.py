@@ -39,7 +39,7 @@ def is_good(provider: Provider, token: str) -> bool:
         return bool(answer.status == 200)
 
 
-@pytest.mark.parametrize(("kind", "rounds"), [("threads", ROUNDS), ("asyncio", ROUNDS // 4), ("trio", ROUNDS // 4)])
+@pytest.mark.parametrize(("kind", "rounds"), [("threads", ROUNDS), ("asyncio", ROUNDS // 2), ("trio", ROUNDS // 2)])
 def test_64_at_the_moment_of_expiry_make_one_request(
     shared: Shared, start: StartProgram, kind: str, rounds: int
 ) -> None:

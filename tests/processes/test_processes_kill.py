@@ -21,6 +21,7 @@ from tests.processes.nursery import EXPIRED, RENEWED
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither fork nor SIGKILL")
 
 KILLS = int(os.environ.get("OIDCCLIENT_KILLS", "100"))
+LATEST = 7  # how many refreshes the usual time is taken from
 AT_ONCE_S = 5.0  # a lock left behind would cost the thirty seconds of Policy(lock_timeout)
 # Seconds by which the provider holds its answer back: with 0 most kills hit our own steps, with more the wait for it.
 DELAYS = (0.0, 0.0, 0.0, 0.01)
@@ -70,7 +71,7 @@ def test_a_killed_refresh_leaves_no_lock_and_a_readable_record(
     """Design section 6: signed out only if killed between the provider's answer and the save."""
     nursery = start("nursery")
     nursery.answer()
-    usual = statistics.median(refresh(nursery)[1] for _ in range(5))
+    took = [refresh(nursery)[1] for _ in range(LATEST)]
     draw = random.Random(8252)  # noqa: S311 - moments in time, the same in each run
     phases: Counter[str] = Counter()
     for number in range(KILLS):
@@ -78,19 +79,22 @@ def test_a_killed_refresh_leaves_no_lock_and_a_readable_record(
         shared.provider.delay("token", delay)
         shared.provider.requests.clear()
         before = shared.record().refresh_token
-        status = kill_one(nursery, draw.uniform(0, 1.4 * usual + delay))
+        usual = statistics.median(took[-LATEST:])  # the machine is not always as quick
+        status = kill_one(nursery, draw.uniform(0, 1.2 * usual + delay))
         shared.provider.delay("token", 0)
         shared.settle()
         left = shared.record()  # readable, whatever happened
         then, seconds = refresh(nursery)
         assert seconds < AT_ONCE_S
+        took.append(seconds)
         phase = phase_of(status, then, saved=left.refresh_token != before)
         if phase == "in the window":
             assert shared.sent(before) == [200, 400]  # it had been answered, and what the answer brought was lost
             shared.sign_in()
         phases[phase] += 1
     record_property("phases", dict(phases))
-    print(f"killed {KILLS} times over {usual * 1e3:.0f} ms: {dict(phases)}")  # noqa: T201 - shown with -rP
+    usual = statistics.median(took)
+    print(f"killed {KILLS} times, over the {usual * 1e3:.0f} ms that a refresh takes: {dict(phases)}")  # noqa: T201 - shown with -rP
 
 
 def test_the_window_in_which_a_kill_signs_out_is_measured(
