@@ -31,11 +31,17 @@ def echo(_core: Core, exchange: Exchange, claims: Mapping[str, Any]) -> Answer:
     return json_answer({"sub": claims["sub"], "body": exchange.body.decode("utf-8", "replace")})
 
 
+def files(_core: Core, exchange: Exchange, _claims: Mapping[str, Any]) -> Answer:
+    """Tell the path as it was sent, still encoded: a proof is for exactly that (RFC 9449 section 4.2)."""
+    return json_answer({"path": exchange.raw_path})
+
+
 # Path, method, the scope it takes, what it does.
 ROUTES: tuple[tuple[str, str, str, Reply], ...] = (
     ("/hello", "GET", "", hello),
     ("/me", "GET", "profile", me),
     ("/echo", "POST", "", echo),
+    ("/files/{path:path}", "GET", "", files),
 )
 
 

@@ -15,7 +15,7 @@ from .answers import Answer, json_answer
 from .core import Core
 from .endpoints import authorize, documents, end_session, home, interaction, par, tokens, userinfo
 from .exchange import Exchange, TooLarge, read_exchange
-from .misbehaviours import bend_answer
+from .misbehaviours import bend_answer, stand_in
 from .pages.render import error_page
 from .proofs import add_nonce
 
@@ -39,7 +39,12 @@ ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
 )
 
 # Some misbehaviours are about what lies inside an endpoint's answer.
-PLACES: dict[str, tuple[str, ...]] = {"token": ("token", "id_token")}
+PLACES: dict[str, tuple[str, ...]] = {
+    "par": ("par", "dpop"),
+    "token": ("token", "id_token", "dpop"),
+    "userinfo": ("userinfo", "dpop"),
+    "api": ("api", "dpop"),
+}
 
 
 def provider_app(core: Core) -> Starlette:
@@ -102,10 +107,7 @@ def _endpoint(core: Core, name: str, handler: Handler) -> Callable[[Request], Aw
         exchange = await read_exchange(request)
         answer = core.controls.next_prepared(name)
         if answer is None:
-            answer = handler(core, exchange)
-            add_nonce(core, name, answer)
-            for place in PLACES.get(name, (name,)):
-                answer = bend_answer(core, place, exchange, answer)
+            answer = _answer(core, name, handler, exchange)
         core.requests.record(name, exchange, answer.status)
         wait = core.controls.delays.get(name, 0.0) + answer.delay
         if wait > 0:
@@ -113,6 +115,19 @@ def _endpoint(core: Core, name: str, handler: Handler) -> Callable[[Request], Aw
         return _response(core, answer)
 
     return run
+
+
+def _answer(core: Core, name: str, handler: Handler, exchange: Exchange) -> Answer:
+    """Answer as it should be, spoiled as the active misbehaviours say."""
+    places = PLACES.get(name, (name,))
+    for place in places:
+        if (other := stand_in(core, place, exchange, name)) is not None:
+            return other
+    answer = handler(core, exchange)
+    add_nonce(core, name, answer)
+    for place in places:
+        answer = bend_answer(core, place, exchange, answer, name)
+    return answer
 
 
 def _response(core: Core, answer: Answer) -> Response:

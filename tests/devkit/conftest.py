@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from oidcclient_devkit import Browser, BrowserStopped, Provider
+from tests.devkit.dpop_app import DPoPApp
 
 REDIRECT_URI = "com.example.devkit:/callback"  # the scripted browser stops there, so no listener is needed
 VERIFIER = "devkit-test-verifier-of-at-least-43-characters"
@@ -107,6 +108,11 @@ def http() -> Iterator[httpx.Client]:
 @pytest.fixture
 def app(oidc_provider: Provider, http: httpx.Client) -> App:
     return App(oidc_provider, http)
+
+
+@pytest.fixture
+def dpop(app: App) -> DPoPApp:
+    return DPoPApp(app)
 
 
 def _decode(part: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ METADATA: dict[str, Check] = {
     "issuer_with_slash": lambda a, p: a.json()["issuer"] == f"{p.issuer}/",
     "http_endpoint": lambda a, _: a.json()["token_endpoint"] == "http://login.example.com/token",
     "missing_token_endpoint": lambda a, _: "token_endpoint" not in a.json(),
+    "no_dpop": lambda a, _: "dpop_signing_alg_values_supported" not in a.json(),
     "huge": lambda a, _: len(a.content) > 8_000_000,
     "wrong_content_type": lambda a, _: a.headers["content-type"] == "text/html" and "issuer" in a.json(),
     "not_json": lambda a, _: a.text.startswith(WEB_PAGE),
@@ -147,7 +148,7 @@ OTHERWISE_TESTED = {
     *(f"{place}.slow" for place in ("metadata", "jwks", "token", "par", "userinfo")),
     "id_token.absent",
     "id_token.not_a_jwt",
-    *(name for name in MISBEHAVIOURS if name.startswith("userinfo.")),
+    *(name for name in MISBEHAVIOURS if name.startswith(("userinfo.", "dpop."))),
 }
 
 

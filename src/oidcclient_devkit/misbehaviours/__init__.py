@@ -1,6 +1,6 @@
 """Everything a provider can do wrong, by name.
 
-A name is `place.what`; the places are metadata, jwks, par, callback, token, id_token and userinfo.
+A name is `place.what`; the places are metadata, jwks, par, callback, token, id_token, userinfo and dpop.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,13 +12,14 @@ from oidcclient_devkit.exchange import Exchange
 
 from .callback import CALLBACK
 from .documents import JWKS, METADATA
+from .dpop import DPOP
 from .draft import Draft
 from .id_token import ID_TOKEN
-from .kinds import BadAnswer, BadCallback, BadDraft, Misbehaviour, Params, Scene
+from .kinds import BadAnswer, BadCallback, BadDraft, Instead, Misbehaviour, Params, Scene
 from .token import PAR, TOKEN
 from .userinfo import USERINFO
 
-Kind = TypeVar("Kind", BadAnswer, BadCallback, BadDraft)
+Kind = TypeVar("Kind", BadAnswer, Instead, BadCallback, BadDraft)
 
 MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
     f"{place}.{name}": misbehaviour
@@ -30,6 +31,7 @@ MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
         ("token", TOKEN),
         ("id_token", ID_TOKEN),
         ("userinfo", USERINFO),
+        ("dpop", DPOP),
     )
     for name, misbehaviour in table.items()
 }
@@ -66,10 +68,27 @@ def _options(core: Core, name: str) -> Mapping[str, Any]:
     return active.options
 
 
-def bend_answer(core: Core, place: str, exchange: Exchange, answer: Answer) -> Answer:
+def _scene(core: Core, exchange: Exchange, endpoint: str, name: str) -> Scene:
+    return Scene(core, exchange, core.controls.active[name].options, endpoint)
+
+
+def stand_in(core: Core, place: str, exchange: Exchange, endpoint: str) -> Answer | None:
+    """Return what is answered in place of an endpoint, or None."""
+    for name, misbehaviour in _due(core, place, Instead):
+        scene = _scene(core, exchange, endpoint, name)
+        if misbehaviour.when(scene):
+            _options(core, name)
+            return misbehaviour.act(scene)
+    return None
+
+
+def bend_answer(core: Core, place: str, exchange: Exchange, answer: Answer, endpoint: str) -> Answer:
     """Spoil an answer as the active misbehaviours say."""
     for name, misbehaviour in _due(core, place, BadAnswer):
-        answer = misbehaviour.act(answer, Scene(core, exchange, _options(core, name)))
+        scene = _scene(core, exchange, endpoint, name)
+        if misbehaviour.when(scene):
+            _options(core, name)
+            answer = misbehaviour.act(answer, scene)
     return answer
 
 

@@ -113,6 +113,7 @@ METADATA: Mapping[str, BadAnswer] = {
         change(token_endpoint=PLAIN_HTTP),
     ),
     "missing_token_endpoint": BadAnswer("has no token_endpoint", change(token_endpoint=None)),
+    "no_dpop": BadAnswer("has no dpop_signing_alg_values_supported", change(dpop_signing_alg_values_supported=None)),
     "huge": BadAnswer("is larger than anyone should read (option `size` in bytes)", huge),
     "wrong_content_type": BadAnswer(
         "comes as text/html", lambda answer, _: Answer(200, [("Content-Type", "text/html")], answer.body)

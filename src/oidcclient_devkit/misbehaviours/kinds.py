@@ -1,4 +1,4 @@
-"""The three ways in which a provider can misbehave."""
+"""The four ways in which a provider can misbehave."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,19 +15,35 @@ Params = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where a misbehaviour takes place, and the options it was given."""
+    """Where a misbehaviour takes place, the options it was given, and the endpoint by the name the controls use."""
 
     core: Core
     exchange: Exchange
     options: Mapping[str, Any]
+    endpoint: str = ""
+
+
+def always(_scene: Scene) -> bool:
+    """Misbehave at each request."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class BadAnswer:
-    """Spoils an endpoint's answer. The endpoint is the name before the dot."""
+    """Spoils an endpoint's answer. The endpoint is the name before the dot; `when` chooses among its requests."""
 
     does: str
     act: Callable[[Answer, Scene], Answer]
+    when: Callable[[Scene], bool] = always
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """Answers in place of an endpoint, which does not see the request and so spends nothing."""
+
+    does: str
+    act: Callable[[Scene], Answer]
+    when: Callable[[Scene], bool] = always
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +62,4 @@ class BadDraft:
     act: Callable[[Draft, Mapping[str, Any]], None]
 
 
-Misbehaviour = BadAnswer | BadCallback | BadDraft
+Misbehaviour = BadAnswer | Instead | BadCallback | BadDraft
