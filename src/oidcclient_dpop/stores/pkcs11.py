@@ -28,6 +28,9 @@ T = TypeVar("T")
 TIMEOUT_S: Final = 60.0  # a card may wait for a touch or a PIN pad, and makes a key in seconds
 PROBE_S: Final = 4.0  # a card reader needs a moment
 MADE: Final = "made:"  # and the key's id in hexadecimal: ours, deleted with the session
+# python-pkcs11 does not ask a module to be safe for threads (C_Initialize), so each is used by one thread at a time. The
+# process is part of the key: a child of fork() lacks the thread that may hold a lock.
+_LOCKS: Final[dict[tuple[int, str], threading.Lock]] = {}
 FOUND: Final = "found"  # the one the URI names: somebody else's, never deleted
 MISSING: Final = "the package python-pkcs11 is not installed"
 INSTALL: Final = "pip install 'oidcclient-dpop[pkcs11]'"
@@ -51,7 +54,6 @@ class Pkcs11Store:
         self.uri: Final = self._parsed.without_pin()
         self._timeout = timeout
         self._pin = pin
-        self._lock = threading.Lock()
         self._token: Token | None = None
         self._process = os.getpid()
         self.protection = Protection.HARDWARE  # at best; known when the token was seen
@@ -110,14 +112,15 @@ class Pkcs11Store:
         if self._process != os.getpid():
             raise KeyUnavailable(
                 "a PKCS#11 token cannot be used in a child of fork()",
-                hint="Open the key store in the child, or start children with spawn.",
+                hint="Start children with spawn, or open the key store in the child alone.",
                 rule="fork",
             )
         seconds = self._timeout if seconds is None else seconds
         return within(lambda: self._locked(action, seconds), seconds=seconds, subject="the PKCS#11 token")
 
     def _locked(self, action: Callable[[Token], T], seconds: float) -> T:
-        if not self._lock.acquire(timeout=seconds):
+        lock = _LOCKS.setdefault((os.getpid(), self._parsed.module()), threading.Lock())
+        if not lock.acquire(timeout=seconds):
             raise KeyUnavailable("the PKCS#11 token is busy", rule="timeout")
         try:
             if self._token is None:
@@ -130,7 +133,7 @@ class Pkcs11Store:
             self.protection = self._token.protection
             return result
         finally:
-            self._lock.release()
+            lock.release()
 
 
 def _identifier(handle: str) -> bytes | None:

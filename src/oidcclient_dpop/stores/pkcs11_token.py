@@ -37,6 +37,7 @@ SESSION_ENDED: Final = (
     pkcs11.SessionHandleInvalid,
     pkcs11.UserNotLoggedIn,
 )
+_LOADED_BY: Final[dict[str, int]] = {}  # the process that loaded a module: python-pkcs11 keeps it in the same way
 PIN_REFUSED: Final = (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange)
 
 
@@ -85,6 +86,11 @@ class Token:
 
     def _find_token(self) -> Any:
         module = self._uri.module()
+        # PKCS#11, C_Initialize: a child of fork() that inherits a module has to initialise it anew; not all can.
+        if _LOADED_BY.setdefault(module, os.getpid()) != os.getpid():
+            raise KeyUnavailable(
+                "a PKCS#11 module cannot be used in a child of fork()", hint="Start children with spawn.", rule="fork"
+            )
         try:
             library = pkcs11.lib(module)
         except (pkcs11.PKCS11Error, RuntimeError, OSError) as error:
