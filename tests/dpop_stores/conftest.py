@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.dpop_stores.daemons import SshAgent, SoftHsm, Swtpm
+from tests.dpop_stores.daemons import SoftHsm, SshAgent, Swtpm
 from tests.store.conftest import gnome_keyring, keyring_address, short_folder
 
 __all__ = ["gnome_keyring", "keyring_address", "short_folder"]  # fixtures are found by their names

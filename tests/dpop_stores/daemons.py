@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import threading
@@ -186,6 +187,7 @@ class Device:
         self.path = link
         self.commands = 0
         self.mute = False
+        self._ended, self._end = os.pipe()
         self._master, slave = os.openpty()
         tty.setraw(slave)
         link.symlink_to(os.ttyname(slave))
@@ -200,10 +202,9 @@ class Device:
             while True:
                 command = b""
                 while len(command) < 10 or len(command) < int.from_bytes(command[2:6], "big"):
-                    part = os.read(self._master, 4096)
-                    if not part:
+                    if self._ended in select.select([self._master, self._ended], [], [])[0]:
                         return
-                    command += part
+                    command += os.read(self._master, 4096)
                 self.commands += 1
                 if self.mute:
                     continue
@@ -213,7 +214,8 @@ class Device:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        os.close(self._slave)
+        os.write(self._end, b"x")
         self._thread.join(5)
-        os.close(self._master)
+        for descriptor in (self._slave, self._master, self._end, self._ended):
+            os.close(descriptor)
         self._socket.close()
