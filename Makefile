@@ -51,8 +51,9 @@ format: $(DEV) ## put the sources into shape
 bench: $(DEV) ## measure against the bars
 	@$(BIN)/python benchmarks/run.py
 
-soak: $(DEV) ## run the tests that draw their inputs for minutes instead of seconds
+soak: $(DEV) ## run for minutes what `make test` runs for seconds
 	OIDCCLIENT_FUZZ_EXAMPLES=$${OIDCCLIENT_FUZZ_EXAMPLES:-20000} $(BIN)/pytest -n auto -m hypothesis
+	OIDCCLIENT_ROUNDS=$${OIDCCLIENT_ROUNDS:-2000} OIDCCLIENT_KILLS=$${OIDCCLIENT_KILLS:-1000} $(BIN)/pytest -n 2 tests/processes
 
 docs: $(DEV) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

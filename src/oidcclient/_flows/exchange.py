@@ -131,6 +131,7 @@ class BoundHooks:
         authenticate: Authenticate | None = None,
         access_token: str | None = None,
         token_type: str | None = None,
+        witness: Callable[[HttpResponse], object] | None = None,
     ) -> Flow[HttpResponse]:
         """
         Send a request through all hooks and return the answer.
@@ -141,12 +142,16 @@ class BoundHooks:
             authenticate: Adds client authentication; called anew for each time the request goes out.
             access_token: The token it carries.
             token_type: That token's type.
+            witness: Is shown each answer as it comes, before a hook can do anything with it.
         """
         certificate = self.transport().certificate if self._supplying else None
 
         def transmit(outgoing: HttpRequest) -> Flow[HttpResponse]:
             ready = authenticate(outgoing) if authenticate else outgoing
-            return (yield from send(replace(ready, certificate=certificate) if certificate else ready))
+            response = yield from send(replace(ready, certificate=certificate) if certificate else ready)
+            if witness is not None:
+                witness(response)
+            return response
 
         send_on: Callable[[HttpRequest], Flow[HttpResponse]] = transmit
         for hook, context in self._wrapping:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,7 +76,13 @@ class Provider:
         }
 
     def learn(self, record: SessionRecord) -> None:
-        """Take over what a session record knows of the provider, if it is newer than what is known here."""
+        """Take over what a session record knows of the provider, if it is newer than what is known and still allowed."""
+        with suppress(
+            DiscoveryRefused
+        ):  # the policy may have become stricter: then it is fetched again, and refused then
+            self._learn(record)
+
+    def _learn(self, record: SessionRecord) -> None:
         if record.metadata is not None and self.given is None and record.metadata_until > self.metadata_until:
             self.metadata = metadata_from(record.metadata, issuer=self.issuer, policy=self.policy)
             self.metadata_until = record.metadata_until
@@ -91,7 +98,7 @@ def fetch_metadata(provider: Provider, now: float) -> Flow[ProviderMetadata]:
         DiscoveryRefused: There is none, or it cannot be trusted.
         TransportError: The provider cannot be reached.
     """
-    if provider.metadata is not None and now < provider.metadata_until:
+    if provider.metadata is not None and _is_current(provider, provider.metadata_until, now):
         return provider.metadata
     if provider.given is not None:
         provider.metadata = metadata_from(provider.given, issuer=provider.issuer, policy=provider.policy)
@@ -114,6 +121,11 @@ def fetch_metadata(provider: Provider, now: float) -> Flow[ProviderMetadata]:
     )
 
 
+def _is_current(provider: Provider, until: float, now: float) -> bool:
+    """Whether it is not too old, nor from a time when the clock was wrong: no fetch of today could give such a date."""
+    return now < until and (until <= now + provider.policy.metadata_max_age or provider.given is not None)
+
+
 def fetch_keys(provider: Provider, metadata: ProviderMetadata, now: float) -> Flow[KeySet]:
     """
     Return the provider's keys, fetched if they are not known or too old.
@@ -122,7 +134,7 @@ def fetch_keys(provider: Provider, metadata: ProviderMetadata, now: float) -> Fl
         DiscoveryRefused: They cannot be trusted.
         TransportError: The provider cannot be reached.
     """
-    if provider.keys is not None and now < provider.keys_until:
+    if provider.keys is not None and _is_current(provider, provider.keys_until, now):
         return provider.keys
     return (yield from _fetch_keys(provider, metadata, now))
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field, replace
 
 from oidcclient._words.clock import Clock
 from oidcclient._words.effects import Flow, run, sleep
-from oidcclient._words.errors import LoginRequired, OAuthError, SessionExpired, StoreError
+from oidcclient._words.errors import LoginRequired, OAuthError, OidcError, SessionExpired, StoreError
 from oidcclient._words.events import EventHandler, SessionRefreshed
+from oidcclient._words.http import HttpResponse
 from oidcclient._words.policy import Policy
 from oidcclient._words.record import Lock, RecordKey, SessionRecord, Store
 from oidcclient._words.values import ProviderMetadata, TokenResponse
@@ -31,16 +32,31 @@ from oidcclient.protocol import (
     check_continuity,
     check_token_type,
     parse_token_response,
+    rotated_token,
 )
 
 from .exchange import BoundHooks, authenticator, with_aliases
 from .provider import Provider, fetch_metadata, verified_id_token
 from .tokens import Freshness, freshness, with_tokens
 
-__all__ = ["RefreshPlan", "lock_record", "refresh"]
+__all__ = ["RefreshPlan", "Rescue", "lock_record", "refresh"]
 
 FIRST_PAUSE = 0.005  # seconds between two tries for the lock, doubled up to the longest
 LONGEST_PAUSE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue:
+    """
+    A rotated refresh token that could not be saved.
+
+    Args:
+        spent: The token it replaces. Secret.
+        refresh_token: The token. Secret.
+    """
+
+    spent: str | None = field(repr=False)
+    refresh_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +74,8 @@ class RefreshPlan:
         resource: The resource indicator of the token; empty for none.
         stale: The token that will not do any more; another one that is found in the store will.
         refused: Whether an API has refused that token, so that it is of no use though it has not ended.
+        binding_hooks: The binding hooks in use.
+        rescued: Rotated tokens that could not be saved, by session.
         bind: Gives the hooks their contexts for a record.
         clock: The time.
         emit: Takes events.
@@ -72,6 +90,8 @@ class RefreshPlan:
     resource: str
     stale: str | None = field(repr=False)
     refused: bool = False
+    binding_hooks: frozenset[str] = frozenset()
+    rescued: dict[RecordKey, Rescue] = field(default_factory=dict, repr=False)
     bind: Callable[[SessionRecord, ProviderMetadata, float], BoundHooks] = field(repr=False)
     clock: Clock
     emit: EventHandler = field(repr=False)
@@ -107,7 +127,7 @@ def refresh(plan: RefreshPlan) -> Flow[SessionRecord]:
 
     Raises:
         SessionExpired: The provider ended the session, or there is no refresh token.
-        LoginRequired: The session is gone: somebody signed out.
+        LoginRequired: The session is gone, or is bound to something this program does not have.
         StoreError: The store cannot be read, locked or written.
         TransportError: The provider cannot be reached; the session is untouched.
     """
@@ -116,12 +136,37 @@ def refresh(plan: RefreshPlan) -> Flow[SessionRecord]:
         record = yield from run(lambda: plan.store.load(plan.key))
         if record is None:
             raise LoginRequired("the session is gone: somebody signed out", rule="session")
+        _check_bound(plan, record)
+        record = yield from _with_rescued(plan, record)
         now = yield from run(plan.clock.now)
         if _renewed(record, plan, now):
             return record
         return (yield from _refresh(plan, record, now))
     finally:
         lock.release()
+
+
+def _check_bound(plan: RefreshPlan, record: SessionRecord) -> None:
+    """Refuse a session that was signed in to again meanwhile, by a program with other binding hooks than ours."""
+    if frozenset(record.binding_hooks) != plan.binding_hooks:
+        raise LoginRequired(
+            "the session is bound to something that this program does not use",
+            rule="hooks",
+            expected=", ".join(sorted(plan.binding_hooks)) or "nothing",
+            received=", ".join(record.binding_hooks) or "nothing",
+        )
+
+
+def _with_rescued(plan: RefreshPlan, record: SessionRecord) -> Flow[SessionRecord]:
+    """Put in place a rotated token that could not be saved when it came, if the store still has the one it replaced."""
+    rescue = plan.rescued.get(plan.key)
+    if rescue is None:
+        return record
+    if rescue.spent == record.refresh_token:
+        record = replace(record, refresh_token=rescue.refresh_token)
+        yield from _save(plan, record)
+    del plan.rescued[plan.key]
+    return record
 
 
 def _renewed(record: SessionRecord, plan: RefreshPlan, now: float) -> bool:
@@ -139,16 +184,17 @@ def _refresh(plan: RefreshPlan, record: SessionRecord, now: float) -> Flow[Sessi
     metadata = yield from fetch_metadata(plan.provider, now)
     hooks = plan.bind(record, metadata, now)
     metadata = with_aliases(metadata, hooks, plan.policy)
+    seen: list[HttpResponse] = []
     try:
-        response = yield from _exchange(plan, hooks, metadata, refresh_token, now)
+        response = yield from _exchange(plan, hooks, metadata, (refresh_token, now), seen.append)
     except OAuthError as refusal:
         if refusal.error != "invalid_grant":
             raise
         return (yield from _refused(plan, record))
-    if response.refresh_token is not None and response.refresh_token != refresh_token:
-        # The old one is spent. Whatever fails from here on, the new one must not be lost (RFC 9700 section 2.2.2).
-        record = replace(record, refresh_token=response.refresh_token, hook_state=hooks.states(record.hook_state))
-        yield from _save(plan, record)
+    except OidcError:
+        yield from _keep_rotated(plan, record, hooks, seen)
+        raise
+    record = yield from _keep_rotated(plan, record, hooks, seen)
     check_token_type(response, known=hooks.accept_token(ExchangeKind.REFRESH, response))
     record = yield from _checked(plan, record, response, metadata, now)
     record = replace(
@@ -161,17 +207,44 @@ def _refresh(plan: RefreshPlan, record: SessionRecord, now: float) -> Flow[Sessi
     return record
 
 
+def _keep_rotated(
+    plan: RefreshPlan, record: SessionRecord, hooks: BoundHooks, seen: list[HttpResponse]
+) -> Flow[SessionRecord]:
+    """
+    Save the rotated refresh token before the answer is judged: the old one is spent (RFC 9700 section 4.14.2).
+
+    Where it cannot be saved it is kept in memory, so that this process at least does not use the old one again.
+    """
+    rotated = rotated_token(seen[-1]) if seen else None
+    if rotated is None or rotated == record.refresh_token:
+        return record
+    spent = record.refresh_token
+    record = replace(record, refresh_token=rotated, hook_state=hooks.states(record.hook_state))
+    try:
+        yield from _save(plan, record)
+    except StoreError:
+        plan.rescued[plan.key] = Rescue(spent, rotated)
+        raise
+    return record
+
+
 def _save(plan: RefreshPlan, record: SessionRecord) -> Flow[None]:
     yield from run(lambda: plan.store.save(record))
 
 
 def _exchange(
-    plan: RefreshPlan, hooks: BoundHooks, metadata: ProviderMetadata, refresh_token: str, now: float
+    plan: RefreshPlan,
+    hooks: BoundHooks,
+    metadata: ProviderMetadata,
+    what: tuple[str, float],
+    witness: Callable[[HttpResponse], object],
 ) -> Flow[TokenResponse]:
+    refresh_token, now = what
     response = yield from hooks.exchange(
         ExchangeKind.REFRESH,
         build_refresh_request(metadata, refresh_token, plan.resource or None, plan.policy),
         authenticate=authenticator(plan.client_auth, plan.client_id, metadata, now),
+        witness=witness,
     )
     return parse_token_response(response)
 

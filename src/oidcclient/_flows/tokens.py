@@ -15,6 +15,7 @@ EARLY_SHARE = 0.2  # of a token's lifetime: the time before its end at which it 
 MOST_EARLY = 120.0  # seconds; so long before its end at the most
 MARGIN_SHARE = 0.05  # of a token's lifetime: what it must still have left to survive the request it is sent with
 MOST_MARGIN = 5.0  # seconds
+FUTURE = 60.0  # seconds that a token may seem to come from the future, as clocks are corrected
 
 
 class Freshness(Enum):
@@ -38,6 +39,8 @@ def freshness(token: AccessToken | None, now: float) -> Freshness:
     if token.expires_at is None:
         return Freshness.FRESH
     lifetime = MOST_EARLY / EARLY_SHARE if token.issued_at is None else token.expires_at - token.issued_at
+    if token.issued_at is not None and token.issued_at > now + FUTURE:
+        return Freshness.ENDED  # the clock was wrong when it came, so nobody knows when it ends
     left = token.expires_at - now
     if left <= min(MOST_MARGIN, lifetime * MARGIN_SHARE):
         return Freshness.ENDED

@@ -8,6 +8,7 @@ and keeps it when it does not. `session.http()` signs every hop.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from enum import Enum
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["auth_for"]
 
 _UNAUTHORIZED = 401
+QUIET_SECONDS = 60.0  # how long an API that refuses fresh tokens causes no further refresh
 _ONE_SHOT = frozenset({"IteratorByteStream", "AsyncIteratorByteStream", "UnattachedStream"})
 
 
@@ -73,6 +75,7 @@ class _SessionAuth:
     def __init__(self, source: TokenSource, base: TokenBase) -> None:
         self._source = source
         self._base = base
+        self._quiet_until = 0.0
 
     def __repr__(self) -> str:
         return f"SessionAuth(resource={self._base.url!r})"
@@ -104,6 +107,7 @@ class _SessionAuth:
                     response = yield request
                     step = steps.send(response)
                 else:
+                    self._check_thread()
                     step = _resume(steps, lambda step=step: _perform(step))  # type: ignore[misc] # a default has no type
         except StopIteration:
             return
@@ -126,6 +130,20 @@ class _SessionAuth:
         finally:
             steps.close()
 
+    def _check_thread(self) -> None:
+        """
+        Refuse to block the event loop that the refresh itself needs: each would wait for the other.
+
+        Raises:
+            UsageError: This is that loop's thread.
+        """
+        if self._source.loop_thread == threading.get_ident():
+            raise UsageError(
+                "a sync client in a coroutine cannot wait for a refresh that needs the event loop",
+                rule="event loop",
+                hint="Use an async client with this session, or call the sync one in a thread.",
+            )
+
     def _steps(self, request: Any) -> Generator[Step, Any, None]:
         """One request, written once: what to do, in order, for both kinds of client."""
         self.check(str(request.url))
@@ -133,10 +151,12 @@ class _SessionAuth:
         if token is None:
             token = self._source.of((yield self._source.fly(None)))
         response = yield from self._signed(request, token)
-        if _wants_another(response):
+        if _wants_another(response) and time.monotonic() >= self._quiet_until:
             token = self._source.of((yield self._source.fly(token.value, refused=True)))
             _check_replayable(request)
-            yield from self._signed(request, token)
+            response = yield from self._signed(request, token)
+            if _wants_another(response):  # it refuses fresh tokens too: another one will not help for a while
+                self._quiet_until = time.monotonic() + QUIET_SECONDS
 
     def _signed(self, request: Any, token: AccessToken) -> Generator[Step, Any, Any]:
         hooks = self._source.hooks()

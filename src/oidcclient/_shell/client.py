@@ -42,7 +42,7 @@ class PendingLogin:
 
     @property
     def url(self) -> str:
-        """The address to open in a browser; good once."""
+        """The address to open in a browser; good for this sign-in alone."""
         return self._pending.started.address
 
     def wait(self) -> Session:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from oidcclient._flows.exchange import BoundHooks
     from oidcclient._flows.provider import Provider
+    from oidcclient._flows.refresh import Rescue
     from oidcclient._words.events import Event, EventHandler
     from oidcclient._words.options import Http
     from oidcclient.hooks import Hook
@@ -63,6 +64,7 @@ class ClientCore:
         self.refresher = Refresher()
         self.known: dict[RecordKey, SessionRecord] = {}
         self.memory: dict[RecordKey, Memory] = {}
+        self.rescued: dict[RecordKey, Rescue] = {}
         self._gone: set[RecordKey] = set()
         self._client_auth = client_auth
         self._http = http
@@ -79,7 +81,10 @@ class ClientCore:
 
         logging.getLogger("oidcclient").debug("event name=%s", type(event).__name__)
         if self._on_event is not None:
-            self._on_event(event)
+            try:
+                self._on_event(event)
+            except Exception:  # a handler's fault must not lose a session between an answer and its save
+                logging.getLogger("oidcclient").exception("the event handler failed on %s", type(event).__name__)
 
     # What a cached token does not need is made when it is needed.
 
@@ -197,6 +202,7 @@ class ClientCore:
     def _refresh(self, key: RecordKey, resource: str, stale: str | None, *, refused: bool) -> Flow[SessionRecord]:
         from oidcclient._flows.refresh import RefreshPlan, refresh  # noqa: PLC0415 - a cached token needs none of it
 
+        late: list[Event] = []  # told when the lock is let go and the token is there: a handler may ask for it
         plan = RefreshPlan(
             provider=self.provider,
             client_id=self.client_id,
@@ -207,12 +213,14 @@ class ClientCore:
             resource=resource,
             stale=stale,
             refused=refused,
+            binding_hooks=self.query.binding_hooks,
+            rescued=self.rescued,
             bind=self.bind,
             clock=self.clock,
-            emit=self.emit,
+            emit=late.append,
         )
         try:
-            return self.remember((yield from refresh(plan)))
+            record = self.remember((yield from refresh(plan)))
         except LoginRequired:
             left = yield from run(lambda: self.store.load(key))
             if left is None:
@@ -220,6 +228,10 @@ class ClientCore:
             else:
                 self.remember(left)
             raise
+        finally:
+            for event in late:
+                self.emit(event)
+        return record
 
     # -- hooks
 

@@ -6,14 +6,17 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from oidcclient._words.errors import OidcError, ResponseRefused, TransportError
+from oidcclient._words.errors import OidcError, ResponseRefused, TransportError, UsageError
 from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.options import Http
 from oidcclient.protocol import is_loopback
+
+from .waiting import wait_for
 
 if TYPE_CHECKING:
     import ssl
@@ -44,7 +47,7 @@ def _settings(options: Http, certificate: Certificate, timeout: float, *, loopba
         "follow_redirects": False,
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is ever kept
         "timeout": httpx.Timeout(timeout, connect=min(timeout, _LONGEST_CONNECT)),
-        "headers": {"User-Agent": "oidcclient"},
+        "headers": {"User-Agent": "oidcclient", "Accept-Encoding": "identity"},
         "trust_env": options.trust_env and not loopback,
     }
     if options.transport is not None:
@@ -67,10 +70,24 @@ def _context(options: Http, certificate: Certificate) -> ssl.SSLContext:
     elif isinstance(options.verify, ssl.SSLContext):
         context = options.verify
     else:
-        context = ssl.create_default_context(cafile=options.verify)
+        context = _trusting(options.verify)
     if certificate:
         context.load_cert_chain(*certificate)
     return context
+
+
+def _trusting(bundle: Any) -> ssl.SSLContext:
+    import ssl  # noqa: PLC0415 - as above
+
+    try:
+        return ssl.create_default_context(cafile=bundle)
+    except (OSError, TypeError) as fault:
+        raise UsageError(
+            "the certificate authorities cannot be read",
+            rule="verify",
+            received=bundle,
+            hint="Pass Http(verify=...) the path of a PEM bundle, or an ssl.SSLContext.",
+        ) from fault
 
 
 def _where(request: HttpRequest) -> str:
@@ -88,6 +105,17 @@ class _Collector:
         self._timeout = timeout
         self._chunks: list[bytes] = []
         self._size = 0
+
+    def check_encoding(self, answer: httpx.Response) -> None:
+        """Refuse a packed body: it was not asked for, and a small one may unpack to more than memory holds."""
+        encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in {"", "identity"}:
+            raise ResponseRefused(
+                f"the answer to {_where(self._request)} is packed though that was not asked for",
+                rule="content-encoding",
+                section="RFC 9110 section 12.5.3",
+                received=encoding,
+            )
 
     def add(self, chunk: bytes) -> None:
         self._size += len(chunk)
@@ -172,6 +200,28 @@ class Wire:
             TransportError: No answer came.
         """
         client = self._client(request)
+        # httpx limits each read, not their sum: a head that drips would hold us for ever. So the request has a thread
+        # of its own, which is left behind with its connection when the time is over.
+        future: Future[HttpResponse] = Future()
+        thread = threading.Thread(
+            target=self._send, args=(client, request, future), daemon=True, name="oidcclient-request"
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # from Python 3.12 no thread starts while the program ends, and a refresh may still run
+            return self._exchange(client, request)
+        try:
+            return wait_for(future, self._timeout)
+        except TimeoutError:
+            raise TransportError(f"{_where(request)} took longer than {self._timeout:g} seconds") from None
+
+    def _send(self, client: httpx.Client, request: HttpRequest, future: Future[HttpResponse]) -> None:
+        try:
+            future.set_result(self._exchange(client, request))
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            future.set_exception(error)
+
+    def _exchange(self, client: httpx.Client, request: HttpRequest) -> HttpResponse:
         collector = _Collector(request, self._timeout)
         with (
             _translated(request),
@@ -179,7 +229,8 @@ class Wire:
                 request.method, request.url, headers=list(request.headers), content=request.body or None
             ) as answer,
         ):
-            for chunk in answer.iter_bytes():
+            collector.check_encoding(answer)
+            for chunk in [answer.content] if answer.is_stream_consumed else answer.iter_raw():
                 collector.add(chunk)
             return collector.response(answer)
 
@@ -233,7 +284,10 @@ class AsyncWire:
         """
         client = self._client(request)
         collector = _Collector(request, self._timeout)
-        with _translated(request):
+        import anyio  # noqa: PLC0415 - loaded by httpx anyway
+
+        fault: OidcError | None = TransportError(f"{_where(request)} took longer than {self._timeout:g} seconds")
+        with anyio.move_on_after(self._timeout), _translated(request):
             async with client.stream(
                 request.method, request.url, headers=list(request.headers), content=request.body or None
             ) as answer:
@@ -288,9 +342,13 @@ async def _gather(answer: httpx.Response, collector: _Collector) -> OidcError | 
     import httpx  # noqa: PLC0415 - as above
 
     fault: OidcError | None = None
+    if answer.is_stream_consumed:  # a transport of the program's own, which has the body in memory
+        collector.add(answer.content)
+        return None
     try:
-        async for chunk in answer.aiter_bytes():
+        async for chunk in answer.aiter_raw():
             try:
+                collector.check_encoding(answer)
                 collector.add(chunk)
             except OidcError as refusal:
                 fault = refusal

@@ -95,7 +95,11 @@ class Refresher:
             flight.set_running_or_notify_cancel()  # nobody can call it back
             here.under_way[place] = flight
             run = partial(self._run, here, place, flight, flow, wire)
-            here.start(threading.Thread(target=run, daemon=True, name="oidcclient-refresh"))
+            try:
+                here.start(threading.Thread(target=run, daemon=True, name="oidcclient-refresh"))
+            except BaseException:  # no thread could be started: nobody must wait for it
+                del here.under_way[place]
+                raise
         return flight
 
     def _run(
@@ -106,11 +110,11 @@ class Refresher:
         flow: Callable[[], Flow[SessionRecord]],
         wire: Callable[[], Performs],
     ) -> None:
-        from .drivers import drive  # noqa: PLC0415 - a cached token needs none of it
-
         result: SessionRecord | None = None
         fault: BaseException | None = None
         try:
+            from .drivers import drive  # noqa: PLC0415 - a cached token needs none of it
+
             result = drive(flow(), wire)
         except BaseException as error:  # noqa: BLE001 - handed to those who wait
             fault = error
@@ -131,6 +135,13 @@ class Refresher:
         asked = fault.retry_after if isinstance(fault, TransportError) else None
         until = time.monotonic() + (QUIET_SECONDS if asked is None else asked)
         self._quiet[place] = (until, fault if asked is not None and isinstance(fault, TransportError) else None)
+
+    @property
+    def flights(self) -> list[Flight]:
+        """The refreshes under way."""
+        here = self._here
+        with here.lock:
+            return list(here.under_way.values())
 
     @property
     def busy(self) -> bool:

@@ -34,7 +34,9 @@ class _SessionBase:
         return self._core.record(self._key)
 
     def _source(self, resource: str | None) -> TokenSource:
-        return TokenSource(self._core, self._key, resource, self._wires.for_thread())
+        source = TokenSource(self._core, self._key, resource, self._wires.for_thread())
+        source.loop_thread = self._wires.loop_thread
+        return source
 
     @property
     def user(self) -> User:

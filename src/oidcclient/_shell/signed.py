@@ -84,8 +84,7 @@ class _SigningTransport(httpx.BaseTransport):
                     outgoing = flow.send(response)
                 except StopIteration:
                     return response
-                response.read()
-                response.close()
+                response.close()  # unread: it may be without end
 
     def close(self) -> None:
         for transport in (*self._routes.values(), *([self._given] if self._given else [])):
@@ -125,8 +124,7 @@ class _AsyncSigningTransport(httpx.AsyncBaseTransport):
                     outgoing = await flow.asend(response)
                 except StopAsyncIteration:
                     return response
-                await response.aread()
-                await response.aclose()
+                await response.aclose()  # unread: it may be without end
 
     async def aclose(self) -> None:
         for transport in (*self._routes.values(), *([self._given] if self._given else [])):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["LoginOptions", "Pending", "check_fits", "end_plan", "finish_login", "login", "login_options", "start_login"]
 
 
+LONGEST_WAIT = 1e6  # seconds; eleven days
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginOptions:
     """The arguments of `login()`, checked."""
@@ -80,8 +83,8 @@ def login_options(
     Raises:
         UsageError: One does not fit.
     """
-    if timeout <= 0:
-        raise UsageError("timeout must be more than 0 seconds", rule="timeout", received=timeout)
+    if not 0 < timeout < LONGEST_WAIT:  # NaN is neither
+        raise UsageError("timeout must be a number of seconds above 0", rule="timeout", received=timeout)
     if prompt is None and "offline_access" in core.scopes:
         prompt = "consent"  # OIDC Core 11: providers ignore offline_access without it
     request = AuthorizationRequest(

@@ -34,6 +34,7 @@ class TokenSource:
         self._core = core
         self._key = key
         self._wire = wire
+        self.loop_thread: int | None = None
         self._bound: tuple[SessionRecord, BoundHooks | None] | None = None
         self._place = resource_for(core.record(key), resource)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,28 +15,39 @@ T = TypeVar("T")
 SLICE = 0.2  # seconds: on Windows an uninterrupted wait does not notice Ctrl-C
 
 
-def wait_for(future: Future[T]) -> T:
-    """Block until the future is done, and return its result."""
+def wait_for(future: Future[T], timeout: float | None = None) -> T:
+    """
+    Block until the future is done, and return its result.
+
+    Args:
+        future: The future.
+        timeout: The longest to wait, in seconds.
+
+    Raises:
+        TimeoutError: It is not done by then.
+    """
+    deadline = float("inf") if timeout is None else time.monotonic() + timeout
     while not future.done():
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
         with suppress(TimeoutError):
-            future.exception(SLICE)
+            future.exception(min(SLICE, left))
     return _fresh(future)
 
 
 async def wait_for_async(future: Future[T]) -> T:
     """Wait in the event loop, asyncio's or trio's, until the future is done. Cancelling leaves the future alone."""
     import anyio  # noqa: PLC0415 - keeps sync programs free of it
-    from anyio import from_thread  # noqa: PLC0415 - likewise
     from anyio.lowlevel import current_token  # noqa: PLC0415 - likewise
 
-    done, loop, home = anyio.Event(), current_token(), threading.get_ident()
+    done, loop = anyio.Event(), current_token().native_token
+    # Neither waits for the loop: one that stands still, or is gone, must not keep the refresh from telling others.
+    call = loop.call_soon_threadsafe if hasattr(loop, "call_soon_threadsafe") else loop.run_sync_soon  # type: ignore[attr-defined] # one of asyncio's, one of trio's
 
     def wake(_future: Future[T]) -> None:
-        if threading.get_ident() == home:  # it was done before we could ask to be told
-            done.set()
-            return
-        with suppress(RuntimeError, anyio.RunFinishedError):  # the loop that waited may be gone by now
-            from_thread.run_sync(done.set, token=loop)
+        with suppress(RuntimeError):  # the loop that waited is closed; trio's RunFinishedError is one too
+            call(done.set)
 
     future.add_done_callback(wake)
     await done.wait()

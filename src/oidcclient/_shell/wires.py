@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from os import getpid
 from typing import TYPE_CHECKING, TypeVar
+
+from .refresher import EXIT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,11 +27,17 @@ class Wires:
 
     def __init__(self, core: ClientCore) -> None:
         self._core = core
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = getpid()
         self._lock = threading.Lock()
         self._wire: Wire | None = None
 
     def wire(self) -> Wire:
         """Return what performs requests."""
+        if getpid() != self._pid:  # a fork: connections are the parent's, and a thread of it may have held the lock
+            self._begin()
         with self._lock:
             if self._wire is None:
                 from .http import Wire  # noqa: PLC0415 - a cached token sends nothing
@@ -38,6 +48,8 @@ class Wires:
     def for_thread(self) -> Callable[[], Performs]:
         """Return what makes the wire of a refresh in a thread of its own."""
         return self.wire
+
+    loop_thread: int | None = None  # a refresh of a sync client needs no event loop
 
     def drive(self, flow: Flow[T]) -> T:
         """Run a flow in this thread."""
@@ -51,6 +63,8 @@ class Wires:
 
         Its connections close when it lets go of them.
         """
+        if getpid() != self._pid:
+            self._begin()
         with self._lock:
             wire, self._wire = self._wire, None
         if wire is not None and not self._core.refresher.busy:
@@ -82,7 +96,13 @@ class AsyncWires:
         from .http import BridgedWire  # noqa: PLC0415 - likewise
 
         wire, loop = self.wire(), current_token()
-        return lambda: BridgedWire(wire, loop)
+        bridged = BridgedWire(wire, loop)
+        return lambda: bridged
+
+    @property
+    def loop_thread(self) -> int | None:
+        """The thread whose event loop a refresh needs, if it needs one: that thread must not wait for it."""
+        return None if self._core.http.transport is None else threading.get_ident()
 
     async def drive(self, flow: Flow[T]) -> T:
         """Run a flow in this task."""
@@ -91,7 +111,20 @@ class AsyncWires:
         return await drive_async(flow, self.wire)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """
+        Close all connections.
+
+        A refresh that uses the program's own transport needs it until it ends: it is waited for, five seconds at most.
+        """
         self._threads.close()
-        if self._wire is not None:
-            await self._wire.close()
+        if self._wire is None:
+            return
+        import anyio  # noqa: PLC0415 - loaded already
+
+        from .waiting import wait_for_async  # noqa: PLC0415 - likewise
+
+        with anyio.CancelScope(shield=True, deadline=anyio.current_time() + EXIT_SECONDS):
+            for flight in self._core.refresher.flights:
+                with suppress(Exception):  # whoever asked for it is told
+                    await wait_for_async(flight)
+        await self._wire.close()

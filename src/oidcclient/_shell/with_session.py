@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from oidcclient._flows.ending import EndPlan, forget_state, logout_here, logout_there
 from oidcclient._flows.ending import revoke as revoke_flow
 from oidcclient._flows.provider import fetch_metadata
+from oidcclient._flows.refresh import lock_record
 from oidcclient._flows.userinfo import userinfo as userinfo_flow
 from oidcclient._words.effects import Flow, run
 from oidcclient._words.errors import OidcError
@@ -44,8 +45,14 @@ def userinfo(core: ClientCore, record: SessionRecord, token: AccessToken) -> Flo
 
 
 def revoke(core: ClientCore, record: SessionRecord) -> Flow[bool]:
-    """Revoke a session's tokens."""
-    return (yield from revoke_flow(end_plan(core, record.key), record))
+    """Revoke a session's tokens, as they are now: another process may have refreshed."""
+    plan = end_plan(core, record.key)
+    lock = yield from lock_record(plan.store, plan.key, plan.clock, plan.policy.lock_timeout)
+    try:
+        stored = yield from run(lambda: plan.store.load(plan.key))
+        return (yield from revoke_flow(plan, stored or record))
+    finally:
+        lock.release()
 
 
 def logout(

@@ -48,7 +48,7 @@ class RequestPushed:
 
 @dataclass(frozen=True, slots=True)
 class SignInAddress:
-    """The address at which the person signs in. Good once, for this sign-in alone."""
+    """The address at which the person signs in. Good for this sign-in alone; do not show it to others."""
 
     address: str
 

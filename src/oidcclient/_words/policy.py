@@ -25,6 +25,18 @@ ID_TOKEN_ALGORITHMS = (
 )
 
 
+ENDLESS = 1e9  # seconds, thirty years; bytes, a gigabyte: what is larger is no limit
+POSITIVE = (
+    "http_timeout",
+    "id_token_max_age",
+    "jwks_refetch_interval",
+    "lock_timeout",
+    "max_response_bytes",
+    "max_wrong_callbacks",
+    "metadata_max_age",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """
@@ -90,6 +102,6 @@ class Policy:
             )
         if not 0 <= self.clock_skew <= 600:  # noqa: PLR2004 - ten minutes: more would make exp and iat meaningless
             raise UsageError("clock_skew must be from 0 to 600 seconds", rule="clock_skew", received=self.clock_skew)
-        for name in ("http_timeout", "max_response_bytes", "metadata_max_age", "id_token_max_age", "lock_timeout"):
-            if getattr(self, name) <= 0:
-                raise UsageError(f"{name} must be more than 0", rule=name, received=getattr(self, name))
+        for name in POSITIVE:
+            if not 0 < getattr(self, name) < ENDLESS:  # NaN is neither
+                raise UsageError(f"{name} must be a number above 0", rule=name, received=getattr(self, name))

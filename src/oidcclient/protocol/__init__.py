@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         parse_metadata,
     )
     from ._par import PushedRequest, build_par_request, parse_par_response, pushed_address
-    from ._refresh import build_refresh_request, check_continuity
+    from ._refresh import build_refresh_request, check_continuity, rotated_token
     from ._token import (
         build_code_request,
         check_token_type,
@@ -145,6 +145,7 @@ _HOMES = {
     "._refresh": (
         "build_refresh_request",
         "check_continuity",
+        "rotated_token",
     ),
     "._token": (
         "build_code_request",
@@ -224,6 +225,7 @@ __all__ = [
     "pushed_address",
     "redirect_target",
     "resources_of_code",
+    "rotated_token",
     "same_secret",
     "verify_id_token",
     "verify_jwt",

@@ -13,7 +13,8 @@ from ._addresses import LONGEST_ADDRESS, is_loopback, origin
 __all__ = ["TokenBase"]
 
 # A server may decode these before it looks at the path, and then "/api/%2e%2e/admin" is not under "/api".
-_DISGUISED = re.compile(r"(?i)(?:^|/)(?:\.|%2e){1,2}(?:/|$)|%2f|%5c|\\")
+# Some drop what follows a semicolon before they resolve dots, and behind a proxy a path may be decoded twice.
+_DISGUISED = re.compile(r"(?i)(?:^|/)(?:\.|%2e){1,2}(?=;|%3b|/|$)|%2f|%5c|%25(?:2e|2f|5c|3b)|\\")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from oidcclient._words.errors import IDTokenRefused
-from oidcclient._words.http import HttpRequest
+from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.policy import Policy
 from oidcclient._words.values import Json, ProviderMetadata
 
 from ._authorization import form_request
 
-__all__ = ["build_refresh_request", "check_continuity"]
+__all__ = ["build_refresh_request", "check_continuity", "rotated_token"]
+
+_OK = 200
 
 
 def build_refresh_request(
@@ -68,3 +71,19 @@ def _differs(name: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> IDT
         expected=old.get(name) if shown else None,
         received=new.get(name) if shown else None,
     )
+
+
+def rotated_token(response: HttpResponse) -> str | None:
+    """
+    Return the new refresh token in an answer, whatever else is wrong with that answer.
+
+    A provider that answers 200 has spent the old token (RFC 9700 section 4.14.2): the new one must be kept before the
+    answer is judged, or the session is lost with an answer that is refused.
+    """
+    if response.status != _OK:
+        return None
+    try:
+        token = json.loads(response.body)["refresh_token"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return token if isinstance(token, str) and token.isascii() and token.isprintable() and token else None
