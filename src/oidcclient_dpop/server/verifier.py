@@ -156,8 +156,12 @@ def _check_signature(compact: Compact, key: ProofKey) -> None:
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - loaded with the first key
 
     try:
-        key.check(decode(compact.signature), compact.signed)
-    except (InvalidSignature, ValueError) as error:
+        signature = decode(compact.signature)
+    except ValueError as error:
+        raise ProofRefused(Rule.JWT, "The proof is no well-formed JWT") from error
+    try:
+        key.check(signature, compact.signed)
+    except InvalidSignature as error:
         raise ProofRefused(Rule.SIGNATURE, "The signature does not verify") from error
 
 

@@ -1,0 +1,118 @@
+"""Nonces (RFC 9449 sections 8 and 9)."""
+
+from typing import Any
+
+import pytest
+
+from oidcclient_dpop.server import USE_DPOP_NONCE, NonceIssuer, ProofRefused, ProofVerifier, Rule
+from tests.dpop_server.proofs import ClientKey, prove
+
+SECRET = b"s" * 32
+NOW = 1_700_000_000.0
+URL = "https://api.example.com/"
+NQCHAR = {chr(code) for code in (0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F))}  # section 8.1
+
+
+def refuses(issuer: NonceIssuer, nonce: str, now: float = NOW) -> bool:
+    try:
+        issuer.check(nonce, now=now)
+    except ProofRefused as error:
+        assert (error.rule, error.error) == (Rule.NONCE, USE_DPOP_NONCE)  # noqa: PT017 - both ways are looked at
+        return True
+    return False
+
+
+def test_a_nonce_is_made_of_the_characters_the_rfc_allows() -> None:
+    issuer = NonceIssuer(SECRET)
+    nonces = {issuer.issue(now=NOW + 60 * number) for number in range(50)}
+    assert len(nonces) == 50
+    assert all(len(nonce) == 32 and set(nonce) <= NQCHAR for nonce in nonces)
+
+
+def test_a_nonce_is_good_for_some_minutes() -> None:
+    issuer = NonceIssuer(SECRET)
+    nonce = issuer.issue(now=NOW)
+    assert not any(refuses(issuer, nonce, NOW + later) for later in (0, 1, 60, 119))
+    assert refuses(issuer, nonce, NOW + 181)
+    assert not refuses(issuer, nonce, NOW - 60), "given out by a worker whose clock is ahead"
+    assert refuses(issuer, nonce, NOW - 121)
+
+
+def test_how_long_can_be_chosen() -> None:
+    issuer = NonceIssuer(SECRET, rotation=10, kept=0)
+    nonce = issuer.issue(now=NOW)
+    assert issuer.issue(now=NOW + 9) == nonce
+    assert issuer.issue(now=NOW + 10) != nonce
+    assert not refuses(issuer, nonce, NOW + 9)
+    assert refuses(issuer, nonce, NOW + 10)
+
+
+def test_workers_that_share_the_secret_share_the_nonces() -> None:
+    assert not refuses(NonceIssuer(SECRET), NonceIssuer(SECRET).issue(now=NOW))
+    assert refuses(NonceIssuer(b"t" * 32), NonceIssuer(SECRET).issue(now=NOW))
+
+
+def test_a_secret_can_be_replaced() -> None:
+    old, new = NonceIssuer(SECRET), NonceIssuer(b"t" * 32, previous=[SECRET])
+    assert not refuses(new, old.issue(now=NOW))
+    assert not refuses(new, new.issue(now=NOW))
+    assert refuses(old, new.issue(now=NOW))
+
+
+def test_a_nonce_of_another_server_is_none_here() -> None:
+    """Section 9: nonces are kept per server."""
+    assert refuses(NonceIssuer(SECRET, purpose="api"), NonceIssuer(SECRET, purpose="provider").issue(now=NOW))
+
+
+@pytest.mark.parametrize("nonce", ["", "x", "x" * 32, "é", "\ud800", "A" * 8_000])
+def test_made_up_nonces_are_refused(nonce: str) -> None:
+    assert refuses(NonceIssuer(SECRET), nonce)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"secret": b"short"}, {"previous": [b"short"]}, {"rotation": 0}, {"kept": -1}],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        NonceIssuer(**{"secret": SECRET, **settings})
+
+
+# In proofs: section 4.3 step 10, section 11.3
+
+
+def check(key: ClientKey, nonce: str | None, **settings: Any) -> ProofRefused | None:
+    verifier = ProofVerifier(**settings)
+    proof = prove(key, "GET", URL, iat=NOW, nonce=nonce)
+    try:
+        assert verifier.verify(method="GET", url=URL, proof_headers=[proof], now=NOW).nonce == nonce
+    except ProofRefused as error:
+        return error
+    return None
+
+
+def test_without_nonces_the_claim_is_left_alone(key: ClientKey) -> None:
+    assert check(key, None) is None
+    assert check(key, "whatever") is None
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_nonce_is_one_of_the_servers(key: ClientKey, required: bool) -> None:
+    issuer = NonceIssuer(SECRET)
+    settings = {"nonces": issuer, "nonce_required": required}
+    assert check(key, issuer.issue(now=NOW), **settings) is None
+    wrong = check(key, "whatever", **settings)
+    assert wrong is not None
+    assert (wrong.rule, wrong.error) == (Rule.NONCE, USE_DPOP_NONCE)
+    missing = check(key, None, **settings)
+    assert (missing is not None) is required
+    if missing is not None:
+        assert (missing.rule, missing.error) == (Rule.NONCE, USE_DPOP_NONCE)
+
+
+def test_a_nonce_is_asked_for_only_with_a_proof_that_is_right_so_far(key: ClientKey) -> None:
+    """Section 4.3: step 10 comes after the signature, the method and the address."""
+    verifier = ProofVerifier(nonces=NonceIssuer(SECRET), nonce_required=True)
+    with pytest.raises(ProofRefused) as caught:
+        verifier.verify(method="POST", url=URL, proof_headers=[prove(key, "GET", URL, iat=NOW)], now=NOW)
+    assert caught.value.rule is Rule.HTM
