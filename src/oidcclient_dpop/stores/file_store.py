@@ -47,7 +47,7 @@ class FileKeyStore:
     def __init__(self, uri: str = "file:") -> None:
         scheme, _, rest = uri.partition(":")
         path = unquote(rest.removeprefix("//") if rest.startswith("///") else rest)
-        if scheme != "file" or "\0" in path or (path and not Path(path).is_absolute()):
+        if scheme != "file" or "\0" in path or (path and not Path(path).is_absolute()) or path.startswith("//"):
             raise UsageError("a file store is named file: or file:/path", rule="uri", expected="an absolute path")
         self._path = path
         self.uri: Final = f"file:{quote(path, safe='/:')}" if path else "file:"
