@@ -241,6 +241,7 @@ def test_type_bearer(dpop: DPoPApp, claims_of: Any) -> None:
     assert claims_of(tokens["access_token"])["cnf"] == {"jkt": dpop.key.jkt}
     assert dpop.refresh(tokens["refresh_token"]).json()["token_type"] == "Bearer"
     assert dpop.redeem("unknown").json()["error"] == "invalid_grant"
+    assert "token_type" not in dpop.call(f"{dpop.provider.issuer}/userinfo", tokens["access_token"]).json()
 
 
 def test_ignored_at_code(dpop: DPoPApp, claims_of: Any) -> None:
