@@ -1,9 +1,11 @@
 """Key stores to test with: real ones, each test with its own."""
 
+import gc
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -59,12 +61,15 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> Generator[SshAgent]:
 
 
 @pytest.fixture
-def soft_hsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SoftHsm:
+def soft_hsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[SoftHsm]:
     need("softhsm2-util", "softhsm2")
-    pytest.importorskip("pkcs11", reason="pip install 'oidcclient-dpop[pkcs11]'")
+    pkcs11 = pytest.importorskip("pkcs11", reason="pip install 'oidcclient-dpop[pkcs11]'")
     hsm = SoftHsm(tmp_path / "hsm")
     monkeypatch.setenv("SOFTHSM2_CONF", str(hsm.configuration))
-    return hsm
+    yield hsm
+    gc.collect()  # sessions end before their module does
+    with suppress(pkcs11.PKCS11Error, RuntimeError):
+        pkcs11.lib(str(hsm.module)).finalize()  # it reads its configuration when it is initialised
 
 
 @pytest.fixture

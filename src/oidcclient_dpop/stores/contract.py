@@ -1,4 +1,4 @@
-# ruff: noqa: S101 - these are tests, though they are shipped
+# ruff: noqa: D102, S101 - these are tests, though they are shipped: their names are the rules
 """
 What every key store promises, as tests: subclass `KeyStoreContract`, say how a store is made, and let pytest find it.
 

@@ -28,8 +28,8 @@ T = TypeVar("T")
 TIMEOUT_S: Final = 60.0  # a card may wait for a touch or a PIN pad, and makes a key in seconds
 PROBE_S: Final = 4.0  # a card reader needs a moment
 MADE: Final = "made:"  # and the key's id in hexadecimal: ours, deleted with the session
-# python-pkcs11 does not ask a module to be safe for threads (C_Initialize), so each is used by one thread at a time. The
-# process is part of the key: a child of fork() lacks the thread that may hold a lock.
+# python-pkcs11 does not ask a module to be safe for threads (C_Initialize), so each is used by one thread at a time.
+# The process is part of the key: a child of fork() lacks the thread that may hold a lock.
 _LOCKS: Final[dict[tuple[int, str], threading.Lock]] = {}
 FOUND: Final = "found"  # the one the URI names: somebody else's, never deleted
 MISSING: Final = "the package python-pkcs11 is not installed"

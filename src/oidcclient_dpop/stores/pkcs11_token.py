@@ -162,14 +162,19 @@ class Token:
         return self._find(label=LABEL, identifier=identifier)
 
     def _find(self, *, label: str | None, identifier: bytes | None) -> KeyOnToken | None:
-        session = self._open()
-        try:
-            private = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label=label, id=identifier)
-        except pkcs11.NoSuchKey:
-            return None
-        except pkcs11.MultipleObjectsReturned:
-            raise KeyUnavailable("more than one key fits the URI", hint="Add id= to it.", rule="object") from None
-        return self._checked(private)
+        found = self._objects(ObjectClass.PRIVATE_KEY, label=label, identifier=identifier)
+        if len(found) > 1:
+            raise KeyUnavailable("more than one key fits the URI", hint="Add id= to it.", rule="object")
+        return self._checked(found[0]) if found else None
+
+    def _objects(self, kind: ObjectClass, *, label: str | None, identifier: bytes | None) -> list[Any]:
+        """Return the objects of the token that fit; all are fetched, as a search left half done blocks the next."""
+        wanted: dict[Attribute, Any] = {Attribute.CLASS: kind, Attribute.TOKEN: True}
+        if label is not None:
+            wanted[Attribute.LABEL] = label
+        if identifier is not None:
+            wanted[Attribute.ID] = identifier
+        return list(self._open().get_objects(wanted))
 
     def generate(self) -> KeyOnToken:
         """Make a key that cannot be taken out."""
@@ -190,10 +195,9 @@ class Token:
 
     def destroy(self, identifier: bytes) -> None:
         """Remove both halves of a key that was made here."""
-        session = self._open()
         for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY):
-            with suppress(pkcs11.NoSuchKey):
-                session.get_key(object_class=kind, label=LABEL, id=identifier).destroy()
+            for found in self._objects(kind, label=LABEL, identifier=identifier):
+                found.destroy()
 
     def sign(self, key: KeyOnToken, message: bytes) -> bytes:
         """Return the signature of a message: r and s, as JWS has them (PKCS#11, CKM_ECDSA)."""
@@ -220,9 +224,8 @@ class Token:
 
     def _point(self, private: Any, identifier: bytes) -> tuple[bytes, bytes]:
         """Return the public key: of the public object beside, or of the private one where there is none."""
-        holder = private
-        with suppress(pkcs11.NoSuchKey, pkcs11.MultipleObjectsReturned):
-            holder = self.session.get_key(object_class=ObjectClass.PUBLIC_KEY, id=identifier)
+        beside = self._objects(ObjectClass.PUBLIC_KEY, label=None, identifier=identifier) if identifier else []
+        holder = beside[0] if len(beside) == 1 else private
         try:
             parameters, point = bytes(holder[Attribute.EC_PARAMS]), bytes(holder[Attribute.EC_POINT])
         except (pkcs11.AttributeTypeInvalid, pkcs11.AttributeSensitive):
