@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from oidcclient._words.clock import Clock
@@ -12,6 +11,7 @@ from oidcclient._words.errors import LoginRequired, OAuthError, OidcError, Store
 from oidcclient._words.events import EventHandler, Notice, SignedOut
 from oidcclient._words.policy import Policy
 from oidcclient._words.record import RecordKey, SessionRecord, Store
+from oidcclient._words.value import dataclass, field
 from oidcclient._words.values import Json, ProviderMetadata
 from oidcclient.hooks import ExchangeKind, Forgets, Hook, HttpRequest
 from oidcclient.protocol import (

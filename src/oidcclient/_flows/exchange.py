@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from oidcclient._words.effects import Flow, send
 from oidcclient._words.errors import UsageError
 from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.policy import Policy
+from oidcclient._words.value import dataclass, replace
 from oidcclient._words.values import ProviderMetadata, TokenResponse
 from oidcclient.hooks import (
     AcceptsTokens,

@@ -7,7 +7,6 @@ checked tokens. Between the two a program may show the address in its own way.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from oidcclient._words.effects import Flow, run
@@ -19,6 +18,7 @@ from oidcclient._words.events import (
 )
 from oidcclient._words.receiver import CallbackArrived, LoginOutcome, StartRequested
 from oidcclient._words.record import SessionRecord
+from oidcclient._words.value import replace
 from oidcclient._words.values import ProviderMetadata
 from oidcclient.hooks import ExchangeKind, HookContext
 from oidcclient.protocol import (

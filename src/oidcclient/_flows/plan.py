@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from oidcclient._words.clock import Clock
 from oidcclient._words.events import EventHandler
 from oidcclient._words.policy import Policy
 from oidcclient._words.receiver import Receiver
 from oidcclient._words.record import Store
+from oidcclient._words.value import dataclass, field
 from oidcclient._words.values import ProviderMetadata
 from oidcclient.hooks import Hook
 from oidcclient.protocol import AuthorizationRequest, ClientAuth, Transaction

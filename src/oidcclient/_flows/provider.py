@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from oidcclient._words.effects import Flow, send
@@ -13,6 +12,7 @@ from oidcclient._words.events import EventHandler, KeysFetched, MetadataFetched
 from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.policy import Policy
 from oidcclient._words.record import SessionRecord
+from oidcclient._words.value import dataclass, field
 from oidcclient._words.values import Json, ProviderMetadata
 from oidcclient.protocol import (
     REDIRECTS,
@@ -76,10 +76,8 @@ class Provider:
         }
 
     def learn(self, record: SessionRecord) -> None:
-        """Take over what a session record knows of the provider, if it is newer than what is known and still allowed."""
-        with suppress(
-            DiscoveryRefused
-        ):  # the policy may have become stricter: then it is fetched again, and refused then
+        """Take over what a session record knows of the provider, if it is newer than what is known, and allowed."""
+        with suppress(DiscoveryRefused):  # the policy may have become stricter: then it is fetched again
             self._learn(record)
 
     def _learn(self, record: SessionRecord) -> None:

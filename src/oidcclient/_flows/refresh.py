@@ -14,7 +14,6 @@ would sign the person out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 
 from oidcclient._words.clock import Clock
 from oidcclient._words.effects import Flow, run, sleep
@@ -23,6 +22,7 @@ from oidcclient._words.events import EventHandler, SessionRefreshed
 from oidcclient._words.http import HttpResponse
 from oidcclient._words.policy import Policy
 from oidcclient._words.record import Lock, RecordKey, SessionRecord, Store
+from oidcclient._words.value import dataclass, field, replace
 from oidcclient._words.values import ProviderMetadata, TokenResponse
 from oidcclient.hooks import ExchangeKind
 from oidcclient.protocol import (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from oidcclient._words.effects import Flow, run
 from oidcclient._words.errors import LoginRequired, StoreError
 from oidcclient._words.record import SessionRecord, Store
+from oidcclient._words.value import dataclass, field
 
 __all__ = ["SessionQuery", "find_session", "usable_sessions", "use_session"]
 

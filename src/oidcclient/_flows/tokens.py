@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 
 from oidcclient._words.errors import LoginRequired
 from oidcclient._words.record import SessionRecord
+from oidcclient._words.value import replace
 from oidcclient._words.values import AccessToken, TokenResponse
 
 __all__ = ["Freshness", "freshness", "resource_for", "token_from", "with_tokens"]

@@ -9,8 +9,9 @@ and async programs alike, and a test steps through it by hand. Flows yield throu
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from .value import dataclass
 
 if TYPE_CHECKING:
     from .http import HttpRequest, HttpResponse

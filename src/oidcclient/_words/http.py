@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from .value import dataclass, field, replace
 
 __all__ = ["HttpRequest", "HttpResponse"]
 

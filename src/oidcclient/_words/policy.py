@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .errors import UsageError
+from .value import dataclass
 
 __all__ = ["ID_TOKEN_ALGORITHMS", "Policy"]
 

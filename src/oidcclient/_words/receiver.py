@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from .value import dataclass, field
 
 __all__ = ["CallbackArrived", "LoginOutcome", "Receiver", "StartRequested"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from .value import dataclass, field
 from .values import AccessToken, Json
 
 __all__ = ["Lock", "RecordKey", "SessionRecord", "Store"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+from .value import dataclass, field
 
 __all__ = ["AccessToken", "Json", "ProviderMetadata", "TokenResponse", "User"]
 

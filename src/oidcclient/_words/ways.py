@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Literal
 
 from .errors import UsageError
+from .value import dataclass, field
 
 __all__ = ["Loopback"]
 

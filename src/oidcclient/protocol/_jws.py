@@ -97,7 +97,7 @@ def check_algorithm(jwt: SignedJwt, allowed: tuple[str, ...], what: str, error: 
 
 def check_typ(jwt: SignedJwt, what: str, error: type[OidcError]) -> None:
     """
-    Refuse a JWT that says it is of another kind, such as `at+jwt` or `dpop+jwt` (RFC 8725 section 3.11).
+    Refuse a JWT that says it is of another kind, such as `at+jwt` or a proof (RFC 8725 section 3.11).
 
     Raises:
         OidcError: Of the class given.
