@@ -7,7 +7,6 @@ import socket
 import subprocess
 import threading
 import time
-import tty
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -189,6 +188,8 @@ class Device:
         self.mute = False
         self._ended, self._end = os.pipe()
         self._master, slave = os.openpty()
+        import tty  # noqa: PLC0415 - POSIX alone has it
+
         tty.setraw(slave)
         link.symlink_to(os.ttyname(slave))
         self._slave = slave  # held open, or the terminal would end when its user closes it

@@ -194,3 +194,12 @@ print(sorted(heavy & (set(sys.modules) - before)))
     done = in_a_process(script)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_each_public_name_is_there() -> None:
+    import oidcclient_dpop.stores as public  # noqa: PLC0415 - for this alone
+
+    assert all(hasattr(public, name) for name in public.__all__)
+    assert set(public.__all__) <= set(dir(public))
+    with pytest.raises(AttributeError):
+        _ = public.nothing

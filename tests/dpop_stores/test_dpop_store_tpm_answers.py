@@ -17,7 +17,7 @@ from oidcclient_dpop.stores.tpm2.commands import Tpm, TpmError
 from oidcclient_dpop.stores.tpm2.marshal import MalformedAnswer, parse_header, parse_response
 from oidcclient_dpop.stores.tpm2.store import Tpm2Store
 from oidcclient_dpop.stores.tpm2.transport import Channel, DeadlinePassed
-from tests.dpop_stores.daemons import answering
+from tests.dpop_stores.daemons import Swtpm, answering
 
 
 def _response(code: int = 0, body: bytes = b"", tag: int = c.ST_NO_SESSIONS) -> bytes:
@@ -167,3 +167,39 @@ def test_a_signature_of_another_scheme_is_none() -> None:
     ):
         with pytest.raises(MalformedAnswer):
             sign(wrong)
+
+
+def test_a_signature_of_zero_is_none(tpm: Swtpm, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, _ = Tpm2Store(tpm.uri).create("ES256")
+    monkeypatch.setattr(Tpm, "sign", lambda *_: (b"\0", b"s"))
+    with pytest.raises(KeyUnavailable, match="no signature"):
+        key.sign(b"m")
+
+
+def test_a_tpm_that_is_busy_for_a_moment_is_asked_again(short_folder: Path) -> None:
+    busy = iter([c.RC_RETRY, c.RC_YIELDED, c.RC_TESTING])
+
+    def answer(_: bytes) -> bytes:
+        code = next(busy, None)
+        return _response(code if code is not None else c.RC_HANDLE)
+
+    with answering(short_folder / "s", answer), pytest.raises(KeyUnavailable, match="HANDLE"):
+        Tpm2Store(f"tpm2:socket={short_folder}/s", timeout=5).create("ES256")
+
+
+def test_a_list_of_loaded_objects_has_a_limit() -> None:
+    def listed(capability: int, count: int, handles: bytes = b"") -> bytes:
+        return _response(body=b"\0" + struct.pack(">II", capability, count) + handles)
+
+    def flush_all(*answers: bytes) -> None:
+        Tpm(_Scripted(list(answers)), time.monotonic() + 1).flush_all()
+
+    flush_all(listed(c.CAP_HANDLES, 1, b"\x80\0\0\0"), _response())
+    for wrong in (listed(2, 0), listed(c.CAP_HANDLES, 255), listed(c.CAP_HANDLES, 1)):
+        with pytest.raises(MalformedAnswer):
+            flush_all(wrong)
+
+
+def test_on_windows_there_is_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    assert "on this system" in (Tpm2Store().probe() or "")
