@@ -38,7 +38,7 @@ def has_program(*names: str) -> bool:
     return any(shutil.which(name) for name in names)
 
 
-PARTS = (
+PARTS: tuple[Part, ...] = (
     Part(
         name="Chromium with its driver",
         tests="a login in a real browser (tests/browser)",
@@ -78,6 +78,14 @@ PARTS = (
 )
 
 
+KEY_STORES = Part(
+    name="key stores: a software TPM, a software token, an agent",
+    tests="keys that cannot be copied (tests/dpop_stores)",
+    packages=("swtpm", "softhsm2", "openssh-client"),
+    present=lambda: all(map(has_program, ("swtpm", "softhsm2-util", "ssh-agent"))),
+    linux_only=True,
+)
+PARTS = (*PARTS, KEY_STORES)
 WINE = Part(
     name="wine with a cross compiler",
     tests="what runs on a Windows Python (tests/windows)",

@@ -1,8 +1,8 @@
 """
 Keys that sign proofs, and the places where they are kept.
 
-A key store makes a key, and later finds it again by a handle: a short text that lies in the session record. For a TPM it
-is the wrapped key itself, for others a name. A key that was recorded is never replaced and never downgraded.
+A key store makes a key, and later finds it again by a handle: a short text that lies in the session record. For a TPM
+it is the wrapped key itself, for others a name. A key that was recorded is never replaced and never downgraded.
 """
 
 from __future__ import annotations

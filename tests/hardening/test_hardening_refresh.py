@@ -323,7 +323,7 @@ def test_a_flight_that_cannot_load_its_code_is_an_error_and_no_wait_for_ever(
     """
     session = sign_in()
     advance_core(session, HOUR, oidc_provider)
-    monkeypatch.setitem(sys.modules, "oidcclient._shell.drivers", None)  # type: ignore[arg-type] # ImportError
+    monkeypatch.setitem(sys.modules, "oidcclient._shell.drivers", None)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     with pytest.raises(ImportError):
         within(3, session.access_token)
@@ -513,7 +513,7 @@ def test_a_limit_is_a_number_of_seconds(name: str, seconds: float) -> None:
     `metadata_max_age=inf` is worse: no store can write the record of the sign-in down, after the person has typed.
     """
     with pytest.raises(oidcclient.UsageError):
-        oidcclient.Policy(**{name: seconds})
+        oidcclient.Policy(**{name: seconds})  # type: ignore[arg-type] # the names are of numbers
 
 
 @pytest.mark.parametrize("value", [0, -1])

@@ -9,9 +9,6 @@ import pytest
 from tests.processes.conftest import Shared, StartProgram
 from tests.processes.forking import CHILDREN
 
-shared_wires = pytest.mark.xfail(
-    strict=True, reason="Wires hands the child of a fork its parent's connections and locks"
-)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 
 
@@ -27,7 +24,7 @@ def test_a_fork_during_a_refresh_brings_both_the_same_token(shared: Shared, star
 
 
 @pytest.mark.parametrize(
-    "lock", ["flights", pytest.param("wires", marks=shared_wires), pytest.param("wire", marks=shared_wires)]
+    "lock", ["flights", "wires", "wire"]
 )
 def test_a_lock_that_was_held_at_the_fork_does_not_hang_the_child(
     shared: Shared, start: StartProgram, lock: str
@@ -36,7 +33,6 @@ def test_a_lock_that_was_held_at_the_fork_does_not_hang_the_child(
     assert program.answer() == [0], program.said
 
 
-@shared_wires
 def test_children_do_not_share_a_connection(shared: Shared, start: StartProgram) -> None:
     program = start("forking", kind="connection")
     assert program.answer() == [0] * CHILDREN, program.said

@@ -64,6 +64,10 @@ class TokenBase:
             same = origin(url) == self.origin
         except ValueError:
             return False
-        if not same or _DISGUISED.search(parts.path):
+        if not same:
+            return False
+        if self.path == "/":
+            return True  # all of the origin: however a path is read, it does not leave it
+        if _DISGUISED.search(parts.path):
             return False
         return (parts.path or "/").startswith(self.path) or parts.path == self.path[:-1]

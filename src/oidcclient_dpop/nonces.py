@@ -1,0 +1,70 @@
+"""Nonces of servers, and how far their clocks are off: a slot per origin, never shared (RFC 9449 sections 8 and 9)."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from .proofs import is_nonce
+
+__all__ = ["Servers"]
+
+T = TypeVar("T")
+
+_MOST_SERVERS = 100  # the least recently used one is forgotten; a session talks to a few
+
+
+class Servers:
+    """What a session has learnt of the servers it talks to. Thread-safe, bounded."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._nonces: OrderedDict[str, str] = OrderedDict()
+        self._offsets: OrderedDict[str, float] = OrderedDict()
+
+    @staticmethod
+    def origin(url: str) -> str:
+        """Return the origin of an address, as a server is known by."""
+        parts = urlsplit(url)
+        default = {"https": 443, "http": 80}.get(parts.scheme, 0)
+        return f"{parts.scheme}://{parts.hostname}:{parts.port or default}"
+
+    def nonce(self, origin: str) -> str | None:
+        """Return the nonce this server gave last."""
+        return self._nonces.get(origin)
+
+    def learn(self, origin: str, given: tuple[str, ...]) -> str | None:
+        """
+        Take the `DPoP-Nonce` headers of any answer; one without them changes nothing (section 8.2).
+
+        Args:
+            origin: The server.
+            given: The values of the header, of which there may be one (section 8).
+
+        Returns:
+            The nonce, if the answer carried a good one.
+        """
+        if len(given) != 1 or not is_nonce(given[0]):
+            return None
+        _put(self._lock, self._nonces, origin, given[0])
+        return given[0]
+
+    def offset(self, origin: str) -> float:
+        """Return how far this server's clock is ahead of ours, in seconds."""
+        return self._offsets.get(origin, 0.0)
+
+    def set_offset(self, origin: str, seconds: float) -> None:
+        """Remember how far a server's clock is ahead."""
+        _put(self._lock, self._offsets, origin, seconds)
+
+
+def _put(lock: threading.Lock, slots: OrderedDict[str, T], origin: str, value: T) -> None:
+    if slots.get(origin) == value:
+        return
+    with lock:
+        slots[origin] = value
+        slots.move_to_end(origin)
+        while len(slots) > _MOST_SERVERS:
+            slots.popitem(last=False)

@@ -1,0 +1,140 @@
+"""
+Making proofs (RFC 9449 section 4.2).
+
+A proof is one signature and some string joining: the header is encoded once per key, `ath` once per access token,
+`htu` once per address.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from .constants import PROOF_TYPE
+
+if TYPE_CHECKING:
+    from .keys import SigningKey
+
+__all__ = ["ProofMaker", "proof", "target_uri", "thumbprint"]
+
+_JTI_BYTES = 16  # section 4.2 names 96 random bits as enough
+_NQCHAR = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,1024}")  # RFC 6749 appendix A; section 8.1
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_MOST_TOKENS = 8  # access tokens whose hash is remembered; a session has one per resource
+
+
+def _b64(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def is_nonce(text: str) -> bool:
+    """Tell whether a nonce has only the characters it may have, and a sane length (section 8.1)."""
+    return _NQCHAR.fullmatch(text) is not None
+
+
+def thumbprint(jwk: Mapping[str, str]) -> str:
+    """Return the SHA-256 thumbprint of a public key (RFC 7638), as `dpop_jkt` and `cnf.jkt` carry it."""
+    required = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("crv", "kty", "x")}[jwk["kty"]]
+    text = json.dumps({name: jwk[name] for name in required}, separators=(",", ":"), sort_keys=True)
+    return _b64(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@lru_cache(maxsize=256)
+def target_uri(url: str) -> str:
+    """
+    Return the `htu` of an address: as it is encoded, without query and fragment (section 4.2).
+
+    Scheme and host in lower case, no default port, no empty path: servers compare after that normalisation, or should
+    (section 4.3, RFC 3986 section 6.2.3).
+    """
+    bare = url.partition("#")[0].partition("?")[0]
+    parts = urlsplit(bare)
+    scheme, host = parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
+    host = host.removesuffix(_DEFAULT_PORTS.get(scheme, ":"))
+    path = bare.partition("://")[2]
+    at = path.find("/")
+    return f"{scheme}://{host}{path[at:] if at >= 0 else '/'}"
+
+
+class ProofMaker:
+    """
+    Make proofs with one key. Thread-safe.
+
+    Args:
+        key: The key.
+    """
+
+    def __init__(self, key: SigningKey) -> None:
+        jwk = dict(key.public_jwk())
+        header = json.dumps({"typ": PROOF_TYPE, "alg": key.alg, "jwk": jwk}, separators=(",", ":"))
+        self._head = _b64(header.encode()) + b"."
+        self._sign = key.sign
+        self._hashes: dict[str, str] = {}
+        self.jkt = thumbprint(jwk)
+        self.alg = key.alg
+
+    def __repr__(self) -> str:
+        return f"ProofMaker(jkt={self.jkt!r})"
+
+    def _ath(self, access_token: str) -> str:
+        found = self._hashes.get(access_token)
+        if found is None:
+            found = _b64(hashlib.sha256(access_token.encode("ascii")).digest()).decode()
+            if len(self._hashes) >= _MOST_TOKENS:
+                self._hashes.clear()
+            self._hashes[access_token] = found
+        return found
+
+    def make(
+        self, method: str, url: str, *, now: float, access_token: str | None = None, nonce: str | None = None
+    ) -> str:
+        """
+        Return a proof for one request.
+
+        Args:
+            method: As it goes on the wire, its case kept.
+            url: The address of the request, as it is encoded.
+            now: Unix seconds, the server's if its clock is known to differ.
+            access_token: The token that the request carries, if it carries one.
+            nonce: The server's nonce, if it gave one.
+
+        Raises:
+            oidcclient.KeyLost: The key is gone.
+            oidcclient.KeyUnavailable: The key store does not answer.
+        """
+        claims = (
+            f'{{"jti":"{_b64(os.urandom(_JTI_BYTES)).decode()}","htm":{json.dumps(method)},'
+            f'"htu":{json.dumps(target_uri(url))},"iat":{int(now)}'
+        )
+        if access_token is not None:
+            claims += f',"ath":"{self._ath(access_token)}"'
+        if nonce is not None:
+            claims += f',"nonce":{json.dumps(nonce)}'
+        signed = self._head + _b64((claims + "}").encode())
+        return (signed + b"." + _b64(self._sign(signed))).decode("ascii")
+
+
+def proof(key: SigningKey, method: str, url: str, access_token: str | None = None, nonce: str | None = None) -> str:
+    """
+    Return one proof, for programs with their own HTTP (RFC 9449 section 4.2).
+
+    Args:
+        key: The key that the token is bound to.
+        method: The request's method.
+        url: The request's address.
+        access_token: The token that the request carries; none at the token endpoint.
+        nonce: The nonce that this server gave last, if it gave one.
+
+    Raises:
+        oidcclient.KeyLost: The key is gone.
+        oidcclient.KeyUnavailable: The key store does not answer.
+    """
+    return ProofMaker(key).make(method, url, now=time.time(), access_token=access_token, nonce=nonce)
