@@ -26,7 +26,9 @@ UNSUPPORTED: Final = {
     "slot-manufacturer",
 }
 QUERY_NAMES: Final = {"module-path", "module-name", "pin-source", "pin-value"}
-VENDOR: Final = re.compile(r"x-[A-Za-z0-9-]+")  # RFC 7512 section 2.3: pk11-v-*; old form of RFC 6648's advice
+VENDOR: Final = re.compile(
+    r"x-[A-Za-z0-9-]+"
+)  # RFC 7512 section 2.3 leaves other names to vendors; these are theirs for sure
 BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 LONGEST_URI: Final = 4096
 LONGEST_PIN_FILE: Final = 1024  # bytes
@@ -126,7 +128,7 @@ def parse_uri(uri: str) -> Pkcs11Uri:
     path = {name: _text(value) for name, value in encoded.items()}
     if path.get("type", "private") != "private":
         raise _refused("the key to sign with is a private one", "type=private")
-    # RFC 7512 section 2.4: "If both ... are present ... the URI SHOULD be refused as invalid."
+    # RFC 7512 section 2.4: with both of them, "the URI SHOULD be refused as invalid"
     if "pin-source" in query and "pin-value" in query:
         raise _refused("pin-source and pin-value exclude each other", "one of them")
     _check_module(query)
@@ -148,7 +150,7 @@ def _attributes(
             raise _refused(f"the attribute {name} is not supported", "token, serial, object or id")
         if not equals or name not in names:
             raise _refused("it has an attribute that RFC 7512 does not name", "only those of section 2.3")
-        if name in found:  # RFC 7512 section 2.3: "MUST NOT appear more than once"
+        if name in found:  # RFC 7512 section 2.3: each of these at most once
             raise _refused(f"the attribute {name} is there twice", "each of them once")
         found[name] = value
     return found

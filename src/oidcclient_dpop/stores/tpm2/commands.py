@@ -15,7 +15,7 @@ from .transport import Channel, DeadlinePassed
 
 __all__ = ["Tpm", "TpmError"]
 
-# TPM_RC: "the TPM was not able to start the command", "has suspended it", "is testing": the same again, later.
+# TPM_RC: it could not start the command, has put it off, or is testing itself: the same again, later.
 BUSY: Final = frozenset({c.RC_RETRY, c.RC_YIELDED, c.RC_TESTING})
 FIRST_PAUSE_S: Final = 0.02  # doubled each time, as the Linux driver does
 LONGEST_PAUSE_S: Final = 1.0
