@@ -246,10 +246,7 @@ class DPoP:
             raise oidcclient.KeyLost("the session does not say which key it is bound to", rule="jkt")
         key = self._key
         if "handle" in state:
-            from .stores import open_store  # noqa: PLC0415 - as above
-
-            store = self._store if isinstance(self._store, KeyStore) else open_store(state["store"])
-            key = store.load(state["handle"])
+            key = self._store_of(state).load(state["handle"])
         if key is None or thumbprint(key.public_jwk()) != state["jkt"]:
             raise oidcclient.KeyLost("the key found is not the one that the session is bound to", rule="jkt")
         if key.protection < state.get("protection", 0):
@@ -272,10 +269,16 @@ class DPoP:
         """Remove the session's key."""
         if "handle" not in state:
             return
+        yield from hooks.run(lambda: self._store_of(state).delete(state["handle"]))
+
+    def _store_of(self, state: Mapping[str, Any]) -> KeyStore:
+        """Return the store of a session's key; the program's own words for it may hold a PIN, the session's do not."""
         from .stores import open_store  # noqa: PLC0415 - as above
 
-        store = self._store if isinstance(self._store, KeyStore) else open_store(state["store"])
-        yield from hooks.run(lambda: store.delete(state["handle"]))
+        if isinstance(self._store, KeyStore):
+            return self._store
+        named = None if self._store is None else open_store(self._store)
+        return named if named is not None and named.uri == state["store"] else open_store(state["store"])
 
 
 def _given_key(key: Mapping[str, Any] | SigningKey | None) -> SigningKey | None:

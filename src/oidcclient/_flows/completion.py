@@ -8,7 +8,7 @@ from oidcclient._words.effects import Flow, run
 from oidcclient._words.errors import IDTokenRefused, LoginRequired, StoreError
 from oidcclient._words.events import CallbackAccepted, IDTokenVerified, Notice, TokenReceived
 from oidcclient._words.receiver import CallbackArrived
-from oidcclient._words.record import RecordKey, SessionRecord
+from oidcclient._words.record import Lock, RecordKey, SessionRecord
 from oidcclient._words.values import Json, TokenResponse
 from oidcclient.hooks import ExchangeKind
 from oidcclient.protocol import (
@@ -70,12 +70,17 @@ def _store(plan: LoginPlan, record: SessionRecord) -> Flow[None]:
 
     What hooks kept for that older session goes when the new one is safe.
     """
-    lock = yield from lock_record(plan.store, record.key, plan.clock, plan.policy.lock_timeout)
+    lock: Lock | None = None
+    try:
+        lock = yield from lock_record(plan.store, record.key, plan.clock, plan.policy.lock_timeout)
+    except StoreError as fault:  # the code is spent and the tokens are alive: not to save them would help nobody
+        plan.emit(Notice(f"Saved all the same: {fault}."))
     try:
         previous = yield from run(lambda: _previous(plan, record.key))
         yield from run(lambda: plan.store.save(record, current=True))
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
     old = {name: state for name, state in previous.items() if state != record.hook_state.get(name)}
     yield from forget_state(plan.hooks, old, plan.emit)
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from oidcclient._words.clock import Clock
 from oidcclient._words.effects import Flow, run, sleep
-from oidcclient._words.errors import LoginRequired, OAuthError, OidcError, SessionExpired, StoreError
+from oidcclient._words.errors import LoginRequired, OAuthError, SessionExpired, StoreError
 from oidcclient._words.events import EventHandler, SessionRefreshed
 from oidcclient._words.http import HttpResponse
 from oidcclient._words.policy import Policy
@@ -191,7 +191,7 @@ def _refresh(plan: RefreshPlan, record: SessionRecord, now: float) -> Flow[Sessi
         if refusal.error != "invalid_grant":
             raise
         return (yield from _refused(plan, record))
-    except OidcError:
+    except Exception:  # whatever a hook or its author did: the rotated token must not be lost with it
         yield from _keep_rotated(plan, record, hooks, seen)
         raise
     record = yield from _keep_rotated(plan, record, hooks, seen)
@@ -215,14 +215,14 @@ def _keep_rotated(
 
     Where it cannot be saved it is kept in memory, so that this process at least does not use the old one again.
     """
-    rotated = rotated_token(seen[-1]) if seen else None
+    rotated = next((token for answer in reversed(seen) if (token := rotated_token(answer)) is not None), None)
     if rotated is None or rotated == record.refresh_token:
         return record
     spent = record.refresh_token
     record = replace(record, refresh_token=rotated, hook_state=hooks.states(record.hook_state))
     try:
         yield from _save(plan, record)
-    except StoreError:
+    except Exception:  # a store of somebody else may raise what it likes
         plan.rescued[plan.key] = Rescue(spent, rotated)
         raise
     return record

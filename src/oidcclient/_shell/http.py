@@ -6,7 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -145,7 +145,7 @@ def _translated(request: HttpRequest) -> Iterator[None]:
         yield
     except httpx.TimeoutException:
         fault = TransportError(f"{_where(request)} timed out")
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
         reason = _reason(error)
         hint = None
         if "CERTIFICATE_VERIFY_FAILED" in reason:
@@ -213,7 +213,15 @@ class Wire:
         try:
             return wait_for(future, self._timeout)
         except TimeoutError:
+            self._drop(client)
             raise TransportError(f"{_where(request)} took longer than {self._timeout:g} seconds") from None
+
+    def _drop(self, client: httpx.Client) -> None:
+        """Close a client with the connection that is given up, so that neither it nor its thread is left behind."""
+        with self._lock:
+            for key in [key for key, known in self._clients.items() if known is client]:
+                del self._clients[key]
+        client.close()
 
     def _send(self, client: httpx.Client, request: HttpRequest, future: Future[HttpResponse]) -> None:
         try:
@@ -323,12 +331,14 @@ class BridgedWire:
         Raises:
             TransportError: No answer came, or the event loop has ended.
         """
+        from asyncio import CancelledError as TaskCancelled  # noqa: PLC0415 - loaded by anyio
+
         import anyio  # noqa: PLC0415 - as above
         from anyio import from_thread  # noqa: PLC0415 - as above
 
         try:
             return from_thread.run(self._wire.perform, request, token=self._loop)
-        except (RuntimeError, anyio.RunFinishedError):
+        except (RuntimeError, anyio.RunFinishedError, CancelledError, TaskCancelled):
             raise TransportError("the event loop that the transport belongs to has ended") from None
 
 

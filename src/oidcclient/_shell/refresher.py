@@ -12,7 +12,7 @@ from os import getpid
 from typing import TYPE_CHECKING
 
 from oidcclient._words.effects import Flow
-from oidcclient._words.errors import OidcError, TransportError
+from oidcclient._words.errors import TransportError, UsageError
 from oidcclient._words.record import RecordKey, SessionRecord
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Refresher"]
 
 EXIT_SECONDS = 5.0  # how long a program that ends waits for a refresh to be saved
+LONGEST_QUIET = 600.0  # seconds: a Retry-After that asks for more is a mistake somewhere between
 QUIET_SECONDS = 30.0  # after an early refresh failed, how long until the next is tried while the old token is good
 
 
@@ -34,6 +35,7 @@ class _Flights:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.under_way: dict[tuple[RecordKey, str], Flight] = {}
+        self.flyers: dict[tuple[RecordKey, str], threading.Thread] = {}
         self.threads: set[threading.Thread] = set()
         self._wait = partial(_wait_for, self.threads)
         weakref.finalize(self, atexit.unregister, self._wait).atexit = False
@@ -90,15 +92,22 @@ class Refresher:
         place, here = (key, resource), self._here
         with here.lock:
             if place in here.under_way:
+                if here.flyers.get(place) is threading.current_thread():
+                    raise UsageError(
+                        "an event handler cannot wait for the refresh that it is told of",
+                        rule="event handler",
+                        hint="Use what the event says, and ask for the token elsewhere.",
+                    )
                 return here.under_way[place]
             flight: Flight = Future()
             flight.set_running_or_notify_cancel()  # nobody can call it back
             here.under_way[place] = flight
             run = partial(self._run, here, place, flight, flow, wire)
+            here.flyers[place] = threading.Thread(target=run, daemon=True, name="oidcclient-refresh")
             try:
-                here.start(threading.Thread(target=run, daemon=True, name="oidcclient-refresh"))
+                here.start(here.flyers[place])
             except BaseException:  # no thread could be started: nobody must wait for it
-                del here.under_way[place]
+                del here.under_way[place], here.flyers[place]
                 raise
         return flight
 
@@ -119,7 +128,7 @@ class Refresher:
         except BaseException as error:  # noqa: BLE001 - handed to those who wait
             fault = error
         with here.lock:
-            del here.under_way[place]
+            del here.under_way[place], here.flyers[place]
             self._note(place, fault)
         if result is not None:
             flight.set_result(result)
@@ -129,11 +138,11 @@ class Refresher:
             here.threads.discard(threading.current_thread())
 
     def _note(self, place: tuple[RecordKey, str], fault: BaseException | None) -> None:
-        if not isinstance(fault, OidcError):
+        if fault is None:
             self._quiet.pop(place, None)
             return
         asked = fault.retry_after if isinstance(fault, TransportError) else None
-        until = time.monotonic() + (QUIET_SECONDS if asked is None else asked)
+        until = time.monotonic() + (QUIET_SECONDS if asked is None else min(asked, LONGEST_QUIET))
         self._quiet[place] = (until, fault if asked is not None and isinstance(fault, TransportError) else None)
 
     @property
