@@ -23,9 +23,7 @@ def test_a_fork_during_a_refresh_brings_both_the_same_token(shared: Shared, star
     assert not shared.is_revoked()
 
 
-@pytest.mark.parametrize(
-    "lock", ["flights", "wires", "wire"]
-)
+@pytest.mark.parametrize("lock", ["flights", "wires", "wire"])
 def test_a_lock_that_was_held_at_the_fork_does_not_hang_the_child(
     shared: Shared, start: StartProgram, lock: str
 ) -> None:

@@ -23,8 +23,6 @@ ENTRY_POINTS: Final = "oidcclient_dpop.key_stores"  # the name of each is the sc
 PACKAGE: Final = "oidcclient_dpop.stores"
 STORES: Final = {
     "tpm2": "tpm2.store:Tpm2Store",
-    "cng": "cng:CngStore",
-    "secure-enclave": "secure_enclave:SecureEnclaveStore",
     "pkcs11": "pkcs11:Pkcs11Store",
     "ssh-agent": "ssh_agent:SshAgentStore",
     "keyring": "keyring_store:KeyringKeyStore",
@@ -32,7 +30,6 @@ STORES: Final = {
 }
 # The best first. Never a file, which is for people who chose it; nor what needs configuration, or is experimental.
 DEFAULTS: Final = {
-    "win32": ("cng:provider=tpm", "cng:provider=software", "keyring:"),
     "linux": ("tpm2:", "keyring:"),
 }
 OTHER_DEFAULTS: Final = ("keyring:",)
