@@ -13,9 +13,12 @@ import sys
 import tempfile
 from collections.abc import Callable
 
+import httpx
+
 import oidcclient
 from oidcclient import events
 from oidcclient_devkit import Provider
+from oidcclient_dpop import DPoP
 
 from app import sign_in, who_am_i  # isort: skip
 
@@ -56,6 +59,7 @@ def make_client(provider: Provider, folder: str) -> oidcclient.Client:
         scopes=["openid", "profile", "email", "offline_access"],
         policy=oidcclient.Policy(allow_http_loopback=True),  # the provider is on this machine, over http
         store=oidcclient.FileStore(folder),  # a real app leaves this out: its key is then in the system's keyring
+        hooks=[DPoP(store=f"file:{folder}/keys")],  # and DPoP() alone takes the best key store of the machine
         on_event=tell,
     )
 
@@ -68,6 +72,10 @@ def first_start(provider: Provider, folder: str) -> None:
         for name in ("sub", "name", "email"):
             print(f"  {name:6} {session.user.claims.get(name)}")
         print(f"\nThe protected API says: {who_am_i(session, provider.api)}")
+        stolen = {"Authorization": f"DPoP {session.access_token(provider.api).value}"}
+        refusal = httpx.get(f"{provider.api}/me", headers=stolen, trust_env=False)
+        print(f"The same token without the key: {refusal.status_code}, refused.")
+        print(f"The key is here: {session.describe()[0]}")
 
 
 def next_start(provider: Provider, folder: str) -> None:
