@@ -19,9 +19,10 @@ import sys
 import tarfile
 import tempfile
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -52,6 +53,7 @@ LIBRARIES = {
 }
 SET_UP_S = 300.0
 END_S = 60.0
+LAST_S = 5.0  # for a program to end that has written its last line
 AFTERWARDS_S = 0.5  # processes of wine itself hold the pipe open; what the program wrote is read by then
 NOT_HANDED_ON = ("COVERAGE_", "DISPLAY", "PYTEST_", "PYTHON", "WAYLAND_", "WINE", "XDG_")
 
@@ -77,7 +79,11 @@ def ensure() -> Path | None:
 
 
 def run(
-    arguments: Sequence[str], *, timeout: float, env: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    last_line: bytes | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """
     Run the Windows Python in the root of the tree.
@@ -86,6 +92,8 @@ def run(
         arguments: What python.exe is given.
         timeout: Seconds until it is killed, with every process it started.
         env: Environment variables, besides those that are there.
+        last_line: How the last line begins that the program writes. Under wine 8 a process may hang while it ends, so
+            it is ended a few seconds after that line.
 
     Returns:
         Its exit status, and what it wrote to stdout and stderr together.
@@ -96,7 +104,7 @@ def run(
     """
     written: list[bytes] = []
     try:
-        status = _run(arguments, written.append, timeout=timeout, env=env)
+        status = _run(arguments, written.append, timeout=timeout, env=env, last_line=last_line)
     except subprocess.TimeoutExpired as late:
         late.output = _text(written)
         raise
@@ -113,13 +121,14 @@ def _run(
     *,
     timeout: float | None = None,
     env: Mapping[str, str] | None = None,
+    last_line: bytes | None = None,
 ) -> int:
     python = ensure()
     if python is None:
         raise RuntimeError(f"wine is not installed; on Debian this installs it: {INSTALL}")
     with _locked(fcntl.LOCK_SH) as lock:
         try:
-            return _wine([str(python), *arguments], write, timeout=timeout, env=env)
+            return _wine([str(python), *arguments], write, timeout=timeout, env=env, last_line=last_line)
         finally:
             _end(lock)
 
@@ -130,8 +139,16 @@ def _wine(
     *,
     timeout: float | None,
     env: Mapping[str, str] | None = None,
+    last_line: bytes | None = None,
 ) -> int:
     """Start a Windows program, hand on what it writes, and return its exit status."""
+    said_last = threading.Event()
+
+    def watch(line: bytes) -> None:
+        write(line)
+        if last_line is not None and line.startswith(last_line):
+            said_last.set()
+
     process = subprocess.Popen(
         [_program("wine"), *command],
         cwd=ROOT,
@@ -140,10 +157,17 @@ def _wine(
         stdout=subprocess.PIPE,  # where it is a file, Python does not start under wine 8
         stderr=subprocess.STDOUT,
     )
-    reader = threading.Thread(target=_copy, args=(process.stdout, write), daemon=True)
+    reader = threading.Thread(target=_copy, args=(process.stdout, watch), daemon=True)
     reader.start()
+    deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
     try:
-        return process.wait(timeout)
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(LAST_S if said_last.is_set() else 0.2)
+            if said_last.is_set():
+                return -1  # it has said how it ended, and hangs
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(list(command), timeout or 0)
     finally:
         process.kill()
         process.wait()

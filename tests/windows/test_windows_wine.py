@@ -9,7 +9,7 @@ import pytest
 
 from tools import wine
 
-TIMEOUT_S = 600.0  # it takes one minute on two cores of its own
+TIMEOUT_S = 400.0  # it takes one minute on two cores of its own
 CHOSEN = [
     "tests/windows/winside",
     "tests/protocol",
@@ -18,15 +18,19 @@ CHOSEN = [
     "tests/browser/test_browser_detection.py",
     "tests/client/test_client_login.py",
     "tests/client/test_client_async.py",
-    "tests/client/test_client_wire.py",
 ]
 LEFT_OUT = {
     "tests/client/test_client_async.py::test_sixty_sign_ins_wait_at_once_and_starve_nothing": "slow",
     "tests/redirect/test_redirect_process.py::"
     "test_ctrl_c_ends_a_waiting_program_within_a_second_idle_connections_or_not": "winside has one for Windows",
 }
+# It says itself how it ended: under wine 8 a process whose threads still wait may never end (see wine.run).
+PROGRAM = (
+    "import os, sys, pytest; code = int(pytest.main(sys.argv[1:])); "
+    "print('tests ended with', code, flush=True); os._exit(code)"
+)
 PYTEST = [
-    *("-m", "pytest", "--quiet", "-p", "no:cacheprovider"),
+    *("-c", PROGRAM, "--quiet", "-p", "no:cacheprovider"),
     "--capture=sys",  # files take a third of the time under wine
     *("-p", "oidcclient_devkit.pytest_plugin", "-p", "tests.windows.short_names"),
     *("-m", "not hypothesis"),  # what it draws is the same here
@@ -39,8 +43,8 @@ PYTEST = [
 @pytest.mark.xdist_group("windows")
 @pytest.mark.skipif(not wine.is_possible(), reason=f"no wine; on Debian this installs it: {wine.INSTALL}")
 def test_what_is_chosen_passes_on_windows() -> None:
-    result = wine.run([*PYTEST, *CHOSEN], timeout=TIMEOUT_S)
-    if result.returncode != 0:
+    result = wine.run([*PYTEST, *CHOSEN], timeout=TIMEOUT_S, last_line=b"tests ended with ")
+    if "tests ended with 0" not in result.stdout:
         pytest.fail(result.stdout, pytrace=False)
     assert int(re.findall(r"(\d+) passed", result.stdout)[-1]) > 0
 
