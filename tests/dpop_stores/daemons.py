@@ -28,9 +28,18 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait(10)
 
 
+ACCEPTS = "00010000"  # the flag of a listening socket in /proc/net/unix (proc(5)); bound alone it refuses connections
+
+
+def _listens(path: Path) -> bool:
+    """Whether a socket takes connections; asked without making one, as a software TPM serves one at a time."""
+    lines = Path("/proc/net/unix").read_text("utf-8", "replace").splitlines()
+    return any(line.split()[3] == ACCEPTS for line in lines if line.endswith(f" {path}"))
+
+
 def _wait_for(path: Path, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + START_S
-    while not path.exists():
+    while not _listens(path):
         assert process.poll() is None, f"{process.args!r} ended"
         assert time.monotonic() < deadline, f"{process.args!r} did not start"
         time.sleep(0.005)
