@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["auth_for"]
 
 _UNAUTHORIZED = 401
+MOST_COVERED = 64
 QUIET_SECONDS = 60.0  # how long an API that refuses fresh tokens causes no further refresh
 _ONE_SHOT = frozenset({"IteratorByteStream", "AsyncIteratorByteStream", "UnattachedStream"})
 
@@ -76,6 +77,9 @@ class _SessionAuth:
         self._source = source
         self._base = base
         self._quiet_until = 0.0
+        self._covered: set[str] = (
+            set()
+        )  # addresses found to be under the base; most programs ask for few again and again
 
     def __repr__(self) -> str:
         return f"SessionAuth(resource={self._base.url!r})"
@@ -87,6 +91,8 @@ class _SessionAuth:
         Raises:
             UsageError: It is not under the base.
         """
+        if url in self._covered:
+            return
         if not self._base.covers(url):
             raise UsageError(
                 "this address is not under the resource that the token is for",
@@ -96,6 +102,9 @@ class _SessionAuth:
                 received=url.partition("?")[0],
                 hint="Use session.auth(resource=...) with the base address of the API that you call.",
             )
+        if len(self._covered) >= MOST_COVERED:
+            self._covered.clear()
+        self._covered.add(url)
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
         """Sign a request of a sync client."""
