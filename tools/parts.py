@@ -85,7 +85,14 @@ KEY_STORES = Part(
     present=lambda: all(map(has_program, ("swtpm", "softhsm2-util", "ssh-agent"))),
     linux_only=True,
 )
-PARTS = (*PARTS, KEY_STORES)
+REDIS = Part(
+    name="Redis",
+    tests="proofs that several workers remember together (tests/dpop_server)",
+    packages=("redis-server",),
+    present=lambda: has_program("redis-server"),
+    linux_only=True,
+)
+PARTS = (*PARTS, KEY_STORES, REDIS)
 WINE = Part(
     name="wine with a cross compiler",
     tests="what runs on a Windows Python (tests/windows)",
