@@ -1,0 +1,136 @@
+"""
+What happened while requests were checked, for metrics and logs. No event holds a secret.
+
+Each proof that came makes exactly one of `ProofVerified`, `ProofRejected` and `NonceChallenged`; each request to a
+protected resource ends in exactly one of `RequestAccepted` and `RequestRefused`. All texts but `jkt` and `issuer` are
+out of small, fixed sets, and so are good as labels of a metric.
+
+How many proofs are remembered is no event: it is read when somebody asks, `len(replay_cache)`, which costs nothing.
+With `prometheus_client` that is `gauge.set_function(lambda: len(replay_cache))`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .errors import Rule
+
+__all__ = [
+    "AccessTokenRefused",
+    "Event",
+    "KeysFetched",
+    "NonceChallenged",
+    "Observer",
+    "ProofRejected",
+    "ProofVerified",
+    "RequestAccepted",
+    "RequestRefused",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ProofVerified:
+    """
+    A proof showed what it should, and was used up.
+
+    Args:
+        at: The endpoint: `"resource"`, or at an authorization server `"token"`, `"par"`, `"userinfo"` and so on.
+        jkt: The thumbprint of its key. Not secret; it tells one device's requests from another's.
+    """
+
+    at: str
+    jkt: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRejected:
+    """
+    A proof broke a rule.
+
+    Args:
+        at: As for `ProofVerified`.
+        rule: The rule.
+    """
+
+    at: str
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class NonceChallenged:
+    """
+    A proof had no nonce, or an old one, and the client was given a new one (RFC 9449 sections 8 and 9): normal life.
+
+    Args:
+        at: As for `ProofVerified`.
+    """
+
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTokenRefused:
+    """
+    An access token may not be used here.
+
+    Args:
+        reason: The check that failed, for example `"exp"` or `"signature"`.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAccepted:
+    """
+    A request to a protected resource may go on.
+
+    Args:
+        scheme: `"DPoP"` or `"Bearer"`.
+    """
+
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """
+    A request to a protected resource was answered in the resource's place.
+
+    Args:
+        status: The HTTP status.
+        error: The error code in the answer; None where the request brought no token.
+        scheme: The scheme it tried, `"DPoP"` or `"Bearer"`; None where it tried neither.
+    """
+
+    status: int
+    error: str | None
+    scheme: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeysFetched:
+    """
+    The keys that access tokens are signed with were fetched.
+
+    Args:
+        issuer: The authorization server.
+        count: How many keys it publishes.
+    """
+
+    issuer: str
+    count: int
+
+
+Event = (
+    ProofVerified
+    | ProofRejected
+    | NonceChallenged
+    | AccessTokenRefused
+    | RequestAccepted
+    | RequestRefused
+    | KeysFetched
+)
+Observer = Callable[[Event], None]
+"""Takes each event. It is called within the request, by all threads there are: it is quick and does not raise."""
