@@ -66,6 +66,18 @@ def test_what_has_expired_is_forgotten_bit_by_bit() -> None:
     assert used(cache, replace(PROOF, jti="150"), later)
 
 
+def test_how_many_proofs_are_live_is_told() -> None:
+    cache = MemoryReplayCache()
+    for number in range(100):
+        assert not used(cache, replace(PROOF, jti=str(number), expires_at=NOW + number // 50))
+    assert [cache.live(now=NOW + later) for later in (0, 0.5, 1, 1.5)] == [100, 50, 50, 0]
+    assert len(cache) == 100, "looking forgets nothing"
+
+
+def test_a_memory_is_used_in_place_on_an_event_loop() -> None:
+    assert MemoryReplayCache().blocks is False
+
+
 def test_a_jti_may_come_again_when_the_first_cannot_be_replayed_any_more() -> None:
     cache = MemoryReplayCache()
     others = [replace(PROOF, jti=str(number)) for number in range(20)]

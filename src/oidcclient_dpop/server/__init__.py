@@ -11,7 +11,7 @@ Importing this loads neither an HTTP library nor anything of the client; `crypto
 from .algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
 from .errors import INVALID_DPOP_PROOF, USE_DPOP_NONCE, ProofRefused, ReplayUnavailable, Rule
 from .nonces import NonceCheck, NonceIssuer
-from .replay import MemoryReplayCache, ReplayCache, replay_key
+from .replay import AsyncReplayCache, MemoryReplayCache, ReplayCache, replay_key
 from .uris import normal_uri
 from .verifier import ProofVerifier, VerifiedProof
 
@@ -20,6 +20,7 @@ __all__ = [
     "DEFAULT_ALGORITHMS",
     "INVALID_DPOP_PROOF",
     "USE_DPOP_NONCE",
+    "AsyncReplayCache",
     "MemoryReplayCache",
     "NonceCheck",
     "NonceIssuer",

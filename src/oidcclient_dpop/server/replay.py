@@ -13,7 +13,7 @@ from .errors import ProofRefused, ReplayUnavailable, Rule
 if TYPE_CHECKING:
     from .verifier import VerifiedProof
 
-__all__ = ["MemoryReplayCache", "ReplayCache", "replay_key"]
+__all__ = ["AsyncReplayCache", "MemoryReplayCache", "ReplayCache", "replay_key"]
 
 CAPACITY = 1_000_000  # proofs, about 150 MB
 SHARDS = 64  # a dictionary that grows copies itself: 64 small pauses instead of a long one
@@ -21,7 +21,16 @@ FORGOTTEN_PER_USE = 4  # more than one, so that what has expired cannot pile up
 
 
 class ReplayCache(Protocol):
-    """A memory for proofs, shared by everything that would accept the same proof."""
+    """A memory for proofs, shared by everything that would accept the same proof; called from any thread."""
+
+    @property
+    def blocks(self) -> bool:
+        """
+        Tell whether `use` waits for something: a network, a disk.
+
+        On an event loop such a one is called in a thread, any other in place: a change of threads costs more than it.
+        """
+        ...
 
     def use(self, proof: VerifiedProof, *, now: float) -> None:
         """
@@ -30,6 +39,20 @@ class ReplayCache(Protocol):
         Raises:
             ProofRefused: It was used before.
             ReplayUnavailable: That cannot be told: the memory is full or away. The request must not go on.
+        """
+        ...
+
+
+class AsyncReplayCache(Protocol):
+    """The same for an event loop, without threads: its `use` is a coroutine function."""
+
+    async def use(self, proof: VerifiedProof, *, now: float) -> None:
+        """
+        Use a proof up, as `ReplayCache.use` does.
+
+        Raises:
+            ProofRefused: It was used before.
+            ReplayUnavailable: That cannot be told. The request must not go on.
         """
         ...
 
@@ -55,6 +78,8 @@ class MemoryReplayCache:
         capacity: How many proofs it holds at most. When they are all fresh, every other proof is refused.
     """
 
+    blocks = False
+
     def __init__(self, capacity: int = CAPACITY) -> None:
         if capacity < 1:
             raise ValueError("capacity is positive")
@@ -66,8 +91,13 @@ class MemoryReplayCache:
         self._count = 0
 
     def __len__(self) -> int:
-        """Return how many proofs are remembered, some of them expired."""
+        """Return how many proofs are remembered, some of them expired and not yet forgotten."""
         return self._count
+
+    def live(self, *, now: float) -> int:
+        """Return how many proofs could be replayed if they were not remembered: a gauge for metrics."""
+        with self._lock:
+            return sum(len(keys) for second, keys in self._by_second.items() if second >= now)
 
     def use(self, proof: VerifiedProof, *, now: float) -> None:
         """
