@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from oidcclient_dpop.server import ReplayUnavailable
 
-from . import api
+from . import api, cors
 from .answers import Answer, json_answer
 from .core import Core
 from .endpoints import authorize, documents, end_session, home, interaction, par, tokens, userinfo
@@ -52,6 +52,7 @@ def provider_app(core: Core) -> Starlette:
     routes = [
         Route(path, _endpoint(core, name, handler), methods=methods.split()) for path, methods, name, handler in ROUTES
     ]
+    routes += [_preflight(core, path, methods) for path, methods, name, _ in ROUTES if name in cors.ENDPOINTS]
     return Starlette(routes=routes, exception_handlers=_refusals(core, _no_page))
 
 
@@ -62,7 +63,13 @@ def api_app(core: Core) -> Starlette:
         for path, method, scope, reply in api.ROUTES
     ]
     routes.append(Route(api.METADATA_PATH, _endpoint(core, "api", api.metadata), methods=["GET"]))
+    routes.append(_preflight(core, api.METADATA_PATH, "GET"))
+    routes += [_preflight(core, path, method) for path, method, _, _ in api.ROUTES]
     return Starlette(routes=routes, exception_handlers=_refusals(core, _nothing_here))
+
+
+def _preflight(core: Core, path: str, methods: str) -> Route:
+    return Route(path, _endpoint(core, cors.PREFLIGHT, cors.preflight(methods)), methods=["OPTIONS"])
 
 
 def _refusals(core: Core, handler: Handler) -> dict[int | type[Exception], Callable[..., Awaitable[Response]]]:
@@ -108,6 +115,7 @@ def _endpoint(core: Core, name: str, handler: Handler) -> Callable[[Request], Aw
         answer = core.controls.next_prepared(name)
         if answer is None:
             answer = _answer(core, name, handler, exchange)
+        cors.expose(core, name, exchange, answer)
         core.requests.record(name, exchange, answer.status)
         wait = core.controls.delays.get(name, 0.0) + answer.delay
         if wait > 0:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .answers import Answer
@@ -25,6 +25,7 @@ ENDPOINTS = (
     "revoke",
     "end_session",
     "api",
+    "preflight",
     "unknown",
 )
 
@@ -59,6 +60,7 @@ class Controls:
     refuse_refreshes: int = 0
     access_token_lifetime: int = ACCESS_TOKEN_LIFETIME  # seconds
     proofs: ProofRules = field(default_factory=ProofRules)
+    origins: tuple[str, ...] = ("*",)  # whose pages may call what is for programs
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def prepare(self, endpoint: str, answer: Answer, times: int) -> None:
@@ -68,7 +70,10 @@ class Controls:
     def next_prepared(self, endpoint: str) -> Answer | None:
         """Take the answer that was prepared for this request."""
         waiting = self.prepared.get(endpoint)
-        return waiting.popleft() if waiting else None
+        if not waiting:
+            return None
+        answer = waiting.popleft()
+        return replace(answer, headers=list(answer.headers))  # it may be prepared for several requests
 
     async def wait(self, seconds: float) -> None:
         """Hold an answer back, but never the end of the provider."""

@@ -194,6 +194,10 @@ class Provider:
         ProofVerifier(past=past, future=future)  # refuses what is no window
         self._controls.proofs.past, self._controls.proofs.future = past, future
 
+    def allow_origins(self, *origins: str) -> None:
+        """Let pages of these origins alone call the endpoints for programs; `"*"`, as at first, is any origin."""
+        self._controls.origins = origins
+
     def misbehave(self, name: str, *, times: int | None = None, **options: Any) -> None:
         """Do something wrong from now on, or the next `times` times. See `MISBEHAVIOURS`."""
         self._controls.active[check_name(name)] = Active(options, times)
