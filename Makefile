@@ -15,6 +15,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND='make lock' ../$(BIN)/pip-compile --quiet --ge
 # What is installed is remembered by two stamps: with BASE the three distributions run, with DEV all of this file does.
 BASE := .venv/.base-installed
 DEV := .venv/.dev-installed
+PEERS := .venv-peers/peers/.installed .venv-peers/peers-atproto/.installed
 
 .PHONY: help demo test checks parts lint imports types format bench soak docs lock clean
 
@@ -48,7 +49,7 @@ format: $(DEV) ## put the sources into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only .
 
-bench: $(DEV) ## measure against the bars
+bench: $(DEV) $(PEERS) ## measure against the bars
 	@$(BIN)/python benchmarks/run.py
 
 soak: $(DEV) ## run for minutes what `make test` runs for seconds
@@ -61,9 +62,11 @@ docs: $(DEV) ## build the documentation into site/
 lock: $(DEV) ## renew the pinned requirements (UPGRADE=--upgrade takes newer releases)
 	cd requirements && $(COMPILE) --output-file dev.txt dev.in
 	cd requirements && $(COMPILE) --constraint dev.txt --output-file base.txt base.in
+	cd requirements && $(COMPILE) --constraint dev.txt --output-file peers.txt peers.in
+	cd requirements && $(COMPILE) --constraint dev.txt --output-file peers-atproto.txt peers-atproto.in
 
 clean: ## remove all that these targets made
-	rm -rf .venv site build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .ruff_cache .import_linter_cache .pytest_cache
+	rm -rf .venv .venv-peers site build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .ruff_cache .import_linter_cache .pytest_cache
 	rm -rf tests/interop/node_modules
 
 $(DEV): requirements/dev.txt $(PROJECTS) | .venv/bin/python
@@ -77,6 +80,12 @@ $(BASE): requirements/base.txt $(PROJECTS) | .venv/bin/python
 	@$(PIP) install --require-hashes -r requirements/base.txt
 	@$(PIP) install $(EDITABLE)
 	@touch $(BASE)
+
+.venv-peers/%/.installed: requirements/%.txt | $(DEV)
+	@echo 'installing the pinned $* into .venv-peers/$*'
+	@$(BIN)/python -m venv --clear --without-pip .venv-peers/$*
+	@$(PIP) --python .venv-peers/$*/bin/python install --require-hashes -r $<
+	@touch $@
 
 .venv/bin/python:
 	@if [ -z '$(PYTHON)' ]; then echo 'Python 3.11 or later is needed, and none was found (PYTHON=/path/to/python names one)' >&2; exit 1; fi

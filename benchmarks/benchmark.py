@@ -1,18 +1,19 @@
 """What a benchmark is, and how it is measured."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """The two things compared; each call is one round."""
+    """The things compared, in the benchmark's order; each call is one round."""
 
     ours: Callable[[], object]
     peer: Callable[[], object]
+    others: Sequence[Callable[[], object]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Benchmark:
         bar: The highest ratio of our median time to the peer's that we accept.
         prepare: Set both sides up, and clean up after them; not measured.
         rounds: How often each side runs.
+        others: Further peers that the same rounds of ours are measured against: words and bar of each.
     """
 
     ours: str
@@ -32,11 +34,12 @@ class Benchmark:
     bar: float
     prepare: Callable[[], AbstractContextManager[Sides]]
     rounds: int = 21
+    others: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The median time of one round of each side, in seconds."""
+    """The median time of one round of ours and of one peer, in seconds."""
 
     ours: float
     peer: float
@@ -54,10 +57,12 @@ def seconds(call: Callable[[], object]) -> float:
     return perf_counter() - start
 
 
-def measure(benchmark: Benchmark) -> Result:
-    """Run both sides in turn, so that a slow moment of the machine hits both, and take the medians."""
+def measure(benchmark: Benchmark) -> list[Result]:
+    """Run all sides in turn, so that a slow moment of the machine hits all, and take the medians: one for each peer."""
     with benchmark.prepare() as sides:
-        sides.ours()  # the first round of each fills caches and does not count
-        sides.peer()
-        pairs = [(seconds(sides.ours), seconds(sides.peer)) for _ in range(benchmark.rounds)]
-    return Result(ours=statistics.median(ours for ours, _ in pairs), peer=statistics.median(peer for _, peer in pairs))
+        calls = (sides.ours, sides.peer, *sides.others)
+        for call in calls:
+            call()  # the first round of each fills caches and does not count
+        rounds = [[seconds(call) for call in calls] for _ in range(benchmark.rounds)]
+    ours, *peers = map(statistics.median, zip(*rounds, strict=True))
+    return [Result(ours, peer) for peer in peers]

@@ -42,7 +42,7 @@ def test_base_and_development_requirements_pin_the_same_versions() -> None:
     assert pinned("base.txt").items() <= pinned("dev.txt").items()
 
 
-@pytest.mark.parametrize("name", PINNED_FILES)
+@pytest.mark.parametrize("name", [*PINNED_FILES, "peers.txt", "peers-atproto.txt"])
 def test_every_pin_has_a_hash_and_names_no_address(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text("utf-8")
     assert "://" not in text
