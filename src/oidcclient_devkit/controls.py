@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .answers import Answer
+from .grant_rules import GrantRules
 from .proof_rules import ProofRules
 from .store import ACCESS_TOKEN_LIFETIME
 
@@ -23,6 +24,10 @@ ENDPOINTS = (
     "token",
     "userinfo",
     "revoke",
+    "introspect",
+    "register",
+    "device_authorization",
+    "device",
     "end_session",
     "api",
     "preflight",
@@ -60,6 +65,7 @@ class Controls:
     refuse_refreshes: int = 0
     access_token_lifetime: int = ACCESS_TOKEN_LIFETIME  # seconds
     proofs: ProofRules = field(default_factory=ProofRules)
+    grants: GrantRules = field(default_factory=GrantRules)
     origins: tuple[str, ...] = ("*",)  # whose pages may call what is for programs
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
