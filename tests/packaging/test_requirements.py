@@ -1,5 +1,6 @@
 """What is declared, what is pinned and what is installed agree."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def declared() -> list[Requirement]:
 def pinned(name: str) -> dict[str, str]:
     """Return the version of each distribution that a requirements file pins."""
     lines = (ROOT / "requirements" / name).read_text("utf-8").splitlines()
-    pairs = [line.removesuffix(" \\").split("==") for line in lines if "==" in line and not line.startswith(("#", " "))]
+    pairs = [line.split("==", 1) for line in lines if "==" in line and not line.startswith(("#", " "))]
     return {canonicalize_name(distribution): version.split()[0] for distribution, version in pairs}
 
 
@@ -48,4 +49,4 @@ def test_every_pin_has_a_hash_and_names_no_address(name: str) -> None:
     assert "://" not in text
     assert "--index" not in text
     assert "--find-links" not in text
-    assert all("--hash=sha256:" in block for block in text.split("==")[1:])
+    assert len(re.findall(r"^\S+==.*\\\n +--hash=sha256:", text, re.MULTILINE)) == len(pinned(name)) > 0
