@@ -1,12 +1,18 @@
 // oidc-provider (npm) on a free port of 127.0.0.1, for the tests. Its one line on stdout says where it is.
 //
 // The one argument is JSON; see `options` for what it may hold. The program ends when its stdin does, so that no test
-// run, however it ended, leaves it behind.
+// run, however it ended, leaves it behind. Each line there is answered with what came with a DPoP proof since the last.
 import * as crypto from 'node:crypto';
 import * as http from 'node:http';
+import * as readline from 'node:readline';
 import Provider, { errors } from 'oidc-provider';
+import { takeArrived, watch } from './arrivals.mjs';
+import { serveApi } from './resource.mjs';
+
+console.info = console.error; // the library's notices; stdout is for answers
 
 const options = {
+  offerPar: true, // RFC 9126
   requirePar: false, // RFC 9126 section 5: refuse authorization requests that were not pushed
   dpopNonce: 'off', // 'off', 'optional' (handed out, not demanded) or 'required' (RFC 9449 section 8)
   rotateRefreshTokens: true,
@@ -130,7 +136,7 @@ function features() {
     jwtUserinfo: { enabled: true },
     revocation: { enabled: true },
     rpInitiatedLogout: { enabled: true },
-    pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: options.requirePar },
+    pushedAuthorizationRequests: { enabled: options.offerPar, requirePushedAuthorizationRequests: options.requirePar },
     dPoP: {
       enabled: true,
       nonceSecret: options.dpopNonce === 'off' ? undefined : crypto.randomBytes(32),
@@ -139,7 +145,8 @@ function features() {
     resourceIndicators: {
       enabled: true,
       getResourceServerInfo: (_ctx, resource) => {
-        if (!resource.startsWith(options.resourcePrefix)) throw new errors.InvalidTarget();
+        const known = resource.startsWith(options.resourcePrefix) || Object.values(apis).includes(resource);
+        if (!known) throw new errors.InvalidTarget();
         return {
           scope: 'api:read api:write',
           audience: resource,
@@ -153,13 +160,22 @@ function features() {
 }
 
 const server = http.createServer();
+const apis = {}; // one for each thing that a server may do with nonces
+let issuer;
+for (const mode of ['off', 'optional', 'required']) {
+  const made = await serveApi(() => issuer, mode);
+  watch(made.server, mode);
+  apis[mode] = made.api;
+}
 server.listen(0, '127.0.0.1', () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+  issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, configuration());
   provider.on('server_error', (_ctx, error) => console.error(error));
+  watch(server, 'provider');
   server.on('request', provider.callback());
   const told = clients.map(({ client_id: id, client_secret: secret }) => ({ client_id: id, client_secret: secret }));
-  process.stdout.write(`${JSON.stringify({ issuer, clients: told })}\n`);
+  process.stdout.write(`${JSON.stringify({ issuer, apis, clients: told })}\n`);
 });
-process.stdin.on('end', () => process.exit(0));
-process.stdin.resume();
+readline.createInterface({ input: process.stdin })
+  .on('line', () => process.stdout.write(`${JSON.stringify({ arrived: takeArrived() })}\n`))
+  .on('close', () => process.exit(0));

