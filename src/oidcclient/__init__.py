@@ -12,6 +12,7 @@ TYPE_CHECKING = False  # type checkers take it for typing.TYPE_CHECKING, whose i
 if TYPE_CHECKING:
     from ._shell.async_client import AsyncClient, AsyncPendingLogin
     from ._shell.client import Client, PendingLogin
+    from ._shell.installed import installed_hooks
     from ._shell.opener import can_open_browser
     from ._shell.session import AsyncSession, Session
     from ._shell.store.file import FileStore
@@ -60,6 +61,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "._shell.client": ("Client", "PendingLogin"),
     "._shell.async_client": ("AsyncClient", "AsyncPendingLogin"),
+    "._shell.installed": ("installed_hooks",),
     "._shell.opener": ("can_open_browser",),
     "._shell.session": ("AsyncSession", "Session"),
     "._shell.store.file": ("FileStore",),
@@ -153,6 +155,7 @@ __all__ = [
     "User",
     "can_open_browser",
     "events",
+    "installed_hooks",
 ]
 
 

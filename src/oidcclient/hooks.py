@@ -101,12 +101,15 @@ class Exchange:
         request: The request, before client authentication is added.
         access_token: The token it carries, where it carries one. Secret.
         token_type: That token's type.
+        repeatable: Whether the request can be sent again. Where its body is a stream that cannot, a hook that will need
+            an answer first asks for it with a request of its own, for example HEAD to the same address.
     """
 
     kind: ExchangeKind
     request: HttpRequest
     access_token: str | None = field(default=None, repr=False)
     token_type: str | None = None
+    repeatable: bool = True
 
 
 class Proceed(Protocol):

@@ -26,11 +26,13 @@ class Answer:
         wants_nonce: It asks for a nonce.
         refuses_proof: It says that the proof is bad.
         date: The server's clock, in Unix seconds, where it told.
+        algorithms: Those that an API takes, where it told (section 7.1).
     """
 
     wants_nonce: bool = False
     refuses_proof: bool = False
     date: float | None = None
+    algorithms: tuple[str, ...] = ()
 
 
 def read_answer(response: HttpResponse, *, with_token: bool) -> Answer:
@@ -44,12 +46,12 @@ def read_answer(response: HttpResponse, *, with_token: bool) -> Answer:
     """
     if response.status not in _REFUSALS:
         return Answer()
-    errors = {
-        challenge.parameters.get("error") for challenge in parse_challenges(response) if challenge.scheme == "dpop"
-    }
+    challenges = [challenge.parameters for challenge in parse_challenges(response) if challenge.scheme == "dpop"]
+    errors = {parameters.get("error") for parameters in challenges}
     if not with_token:
         errors.add(_body_error(response.body))
-    return Answer(USE_DPOP_NONCE in errors, INVALID_DPOP_PROOF in errors, _date(response))
+    algorithms = tuple(name for parameters in challenges for name in parameters.get("algs", "").split())
+    return Answer(USE_DPOP_NONCE in errors, INVALID_DPOP_PROOF in errors, _date(response), algorithms)
 
 
 def _body_error(body: bytes) -> str | None:

@@ -10,7 +10,8 @@ the session, `memory` holds the opened key and what was learnt of servers.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import oidcclient
@@ -76,6 +77,7 @@ class DPoP:
         self._require = require
         self._userinfo = userinfo
         self._force = force
+        self._taken: dict[str, tuple[str, ...]] = {}  # by issuer: what an API said it takes, for the next sign-in
 
     def __repr__(self) -> str:
         return f"DPoP(minimum={self._minimum.name}, require={self._require}, userinfo={self._userinfo!r})"
@@ -90,7 +92,7 @@ class DPoP:
             oidcclient.DiscoveryRefused: The provider does not support DPoP, or no algorithm that we accept.
             oidcclient.KeyUnavailable: No key store here will do; the message has the reason of each.
         """
-        wanted = self._wanted(context.metadata.raw.get(SIGNING_ALGORITHMS))
+        wanted = self._wanted(context)
         if self._key is not None:
             if self._key.alg not in wanted:
                 raise _no_overlap((self._key.alg,), wanted)
@@ -103,19 +105,21 @@ class DPoP:
         context.state.update(place, alg=key.alg, jkt=jkt, protection=int(key.protection))
         context.memory.update(maker=ProofMaker(key), blocks=key.blocks)
 
-    def _wanted(self, supported: Any) -> tuple[str, ...]:
+    def _wanted(self, context: Context) -> tuple[str, ...]:
+        supported = context.metadata.raw.get(SIGNING_ALGORITHMS)
+        ours = _common(self._algorithms, self._taken.get(context.issuer, self._algorithms))
         if not isinstance(supported, list):
             if self._force:
-                return self._algorithms
+                return ours
             raise oidcclient.DiscoveryRefused(
                 "the provider does not say that it supports DPoP",
                 rule=SIGNING_ALGORITHMS,
                 section="RFC 9449 section 5.1",
                 hint="Leave DPoP out for this provider; if it does support DPoP, pass DPoP(force=True).",
             )
-        wanted = tuple(name for name in self._algorithms if name in supported or _other_name(name) in supported)
+        wanted = _common(ours, supported)
         if not wanted:
-            raise _no_overlap(self._algorithms, supported)
+            raise _no_overlap(ours, supported)
         return wanted
 
     def _make_key(self, wanted: tuple[str, ...]) -> tuple[SigningKey, dict[str, Any]]:
@@ -156,6 +160,8 @@ class DPoP:
         servers: Servers = context.memory.setdefault("servers", Servers())
         origin = servers.origin(exchange.request.url)
         reason: str | None = None
+        if not exchange.repeatable and servers.should_ask(origin):
+            reason = yield from self._ask_first(context, exchange, (servers, origin), proceed)
         for _ in range(_MOST_RETRIES + 1):
             offset = servers.offset(origin)
             request = yield from self._signed(context, exchange.request, (offset, servers.nonce(origin)), token)
@@ -164,11 +170,48 @@ class DPoP:
             if response.status < 400:  # noqa: PLR2004 - success and redirects challenge nothing
                 return response
             answer = read_answer(response, with_token=token is not None)
+            self._check_algorithm(context, answer)
             before, reason = reason, self._why_again(context, answer, (servers, origin, offset), learnt)
             if reason is None or reason == before:
                 _check_no_second_challenge(answer, before)
                 return response
         return response
+
+    def _ask_first(
+        self, context: Context, exchange: hooks.Exchange, server: tuple[Servers, str], proceed: hooks.Proceed
+    ) -> hooks.Flow[str]:
+        """Fetch a nonce, as a challenge comes too late for a body that can be sent once; HEAD changes nothing."""
+        servers, origin = server
+        head = replace(exchange.request, method="HEAD", body=b"")
+        offset = servers.offset(origin)
+        request = yield from self._signed(context, head, (offset, servers.nonce(origin)), exchange.access_token)
+        response = yield from proceed(request)
+        learnt = servers.learn(origin, response.all_headers("dpop-nonce"))
+        answer = read_answer(response, with_token=True)
+        self._check_algorithm(context, answer)
+        self._why_again(context, answer, (servers, origin, offset), learnt)
+        return "asked first"
+
+    def _check_algorithm(self, context: Context, answer: Answer) -> None:
+        """
+        Stop where an API takes no proof of this key (section 7.1); the next sign-in makes one that it takes.
+
+        Raises:
+            oidcclient.LoginRequired: It does not.
+        """
+        alg = context.state.get("alg")
+        if not answer.algorithms or not isinstance(alg, str) or _common((alg,), answer.algorithms):
+            return
+        if common := _common(self._algorithms, answer.algorithms):
+            self._taken[context.issuer] = common
+        raise oidcclient.LoginRequired(
+            "the API takes no proof that is signed with this key's algorithm",
+            rule="algs",
+            section="RFC 9449 section 7.1",
+            expected=" ".join(answer.algorithms),
+            received=alg,
+            hint="Sign in again, for a key that it takes. DPoP(algorithms=...) names such algorithms from the start.",
+        )
 
     def _signed(
         self, context: Context, request: hooks.HttpRequest, server: tuple[float, str | None], token: str | None
@@ -287,6 +330,10 @@ def _given_key(key: Mapping[str, Any] | SigningKey | None) -> SigningKey | None:
     from .stores.software_forms import from_jwk  # noqa: PLC0415 - as above
 
     return from_jwk(key)
+
+
+def _common(ours: Sequence[str], theirs: Collection[Any]) -> tuple[str, ...]:
+    return tuple(name for name in ours if name in theirs or _other_name(name) in theirs)
 
 
 def _other_name(alg: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import OrderedDict
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ __all__ = ["Servers"]
 T = TypeVar("T")
 
 _MOST_SERVERS = 100  # the least recently used one is forgotten; a session talks to a few
+_GOOD_FOR = 30.0  # seconds; servers take a nonce for some minutes, and say nothing of how many
 
 
 class Servers:
@@ -23,6 +26,7 @@ class Servers:
         self._lock = threading.Lock()
         self._nonces: OrderedDict[str, str] = OrderedDict()
         self._offsets: OrderedDict[str, float] = OrderedDict()
+        self._heard: OrderedDict[str, float] = OrderedDict()  # when it gave its nonce last, or that it gave none
 
     @staticmethod
     def origin(url: str) -> str:
@@ -47,9 +51,16 @@ class Servers:
             The nonce, if the answer carried a good one.
         """
         if len(given) != 1 or not is_nonce(given[0]):
+            if origin not in self._heard:
+                _put(self._lock, self._heard, origin, math.inf)
             return None
+        _put(self._lock, self._heard, origin, time.monotonic())
         _put(self._lock, self._nonces, origin, given[0])
         return given[0]
+
+    def should_ask(self, origin: str) -> bool:
+        """Tell whether a request that can be sent once had better be preceded by one that fetches a nonce."""
+        return time.monotonic() - self._heard.get(origin, -math.inf) > _GOOD_FOR
 
     def offset(self, origin: str) -> float:
         """Return how far this server's clock is ahead of ours, in seconds."""

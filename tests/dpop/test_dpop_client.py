@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +17,9 @@ from oidcclient_devkit import Provider
 from oidcclient_dpop import DPoP, Protection, thumbprint
 from oidcclient_dpop.stores.software import generate
 from tests.client.conftest import TEST_POLICY
+from tests.dpop.conftest import SignIn
 from tests.session.conftest import SCOPES
 from tests.session.test_session_refresh import HOUR, advance_core
-
-SignIn = Callable[..., oidcclient.Session]
-
-
-@pytest.fixture
-def seen() -> list[object]:
-    return []
-
-
-@pytest.fixture
-def sign_in(oidc_provider: Provider, tmp_path: Path, seen: list[object]) -> Iterator[SignIn]:
-    made: list[oidcclient.Client] = []
-
-    def run(hook: DPoP | None = None, *, login: dict[str, Any] | None = None, **changes: Any) -> oidcclient.Session:
-        settings: dict[str, Any] = {
-            "scopes": SCOPES,
-            "policy": TEST_POLICY,
-            "store": oidcclient.MemoryStore(),
-            "hooks": [hook or DPoP(store=f"file:{tmp_path}/keys")],
-            "on_event": seen.append,
-        }
-        client = oidcclient.Client(oidc_provider.issuer, oidc_provider.client_id, **{**settings, **changes})
-        made.append(client)
-        oidc_provider.sign_in_as("ann")
-        options: dict[str, Any] = {"resource": oidc_provider.api, **(login or {})}
-        return client.login(open_browser=oidc_provider.browser(), timeout=20, **options)
-
-    yield run
-    for client in made:
-        client.close()
 
 
 def me(session: oidcclient.Session, provider: Provider) -> httpx.Response:

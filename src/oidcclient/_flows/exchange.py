@@ -67,6 +67,7 @@ class BoundHooks:
 
     def __init__(self, hooks: tuple[BoundHook, ...] = ()) -> None:
         self.hooks = hooks
+        self.binds = any(getattr(bound.hook, "binds", False) for bound in hooks)
         self._wrapping = tuple(
             (bound.hook, bound.context) for bound in reversed(hooks) if isinstance(bound.hook, WrapsExchanges)
         )
@@ -131,6 +132,7 @@ class BoundHooks:
         authenticate: Authenticate | None = None,
         access_token: str | None = None,
         token_type: str | None = None,
+        repeatable: bool = True,
         witness: Callable[[HttpResponse], object] | None = None,
     ) -> Flow[HttpResponse]:
         """
@@ -142,6 +144,7 @@ class BoundHooks:
             authenticate: Adds client authentication; called anew for each time the request goes out.
             access_token: The token it carries.
             token_type: That token's type.
+            repeatable: Whether the request can be sent again.
             witness: Is shown each answer as it comes, before a hook can do anything with it.
         """
         certificate = self.transport().certificate if self._supplying else None
@@ -155,20 +158,21 @@ class BoundHooks:
 
         send_on: Callable[[HttpRequest], Flow[HttpResponse]] = transmit
         for hook, context in self._wrapping:
-            send_on = _wrapped(hook, context, (kind, access_token, token_type), send_on)
+            send_on = _wrapped(hook, context, (kind, access_token, token_type, repeatable), send_on)
         return (yield from send_on(request))
 
 
 def _wrapped(
     hook: WrapsExchanges,
     context: HookContext,
-    about: tuple[ExchangeKind, str | None, str | None],
+    about: tuple[ExchangeKind, str | None, str | None, bool],
     send_on: Callable[[HttpRequest], Flow[HttpResponse]],
 ) -> Callable[[HttpRequest], Flow[HttpResponse]]:
     def through(request: HttpRequest) -> Flow[HttpResponse]:
         proceed: Proceed = _Guarded(getattr(hook, "name", type(hook).__name__), send_on)
-        kind, access_token, token_type = about
-        return (yield from hook.exchange(context, Exchange(kind, request, access_token, token_type), proceed))
+        kind, access_token, token_type, repeatable = about
+        exchange = Exchange(kind, request, access_token, token_type, repeatable)
+        return (yield from hook.exchange(context, exchange, proceed))
 
     return through
 

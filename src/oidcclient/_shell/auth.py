@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oidcclient._words.effects import Flow, Run, Send, Sleep
 from oidcclient._words.errors import UsageError
@@ -34,6 +34,9 @@ _UNAUTHORIZED = 401
 MOST_COVERED = 64
 QUIET_SECONDS = 60.0  # how long an API that refuses fresh tokens causes no further refresh
 _ONE_SHOT = frozenset({"IteratorByteStream", "AsyncIteratorByteStream", "UnattachedStream"})
+_OF_A_BODY = frozenset(
+    {"content-encoding", "content-length", "content-type", "expect", "if-match", "if-none-match", "transfer-encoding"}
+)
 
 
 class _Send(Enum):
@@ -41,7 +44,15 @@ class _Send(Enum):
 
 
 SEND = _Send.SEND
-Step = Any  # SEND, or an effect, or a flight to wait for
+
+
+class _Beside(NamedTuple):
+    """A request of a hook's own, which goes out before the program's: a stream has one chance."""
+
+    request: Any
+
+
+Step = Any  # SEND, or a request beside it, or an effect, or a flight to wait for
 
 
 @lru_cache(maxsize=4)
@@ -115,6 +126,9 @@ class _SessionAuth:
                 if step is SEND:
                     response = yield request
                     step = steps.send(response)
+                elif isinstance(step, _Beside):
+                    response = yield step.request
+                    step = steps.send(response)
                 else:
                     self._check_thread()
                     step = _resume(steps, lambda step=step: _perform(step))  # type: ignore[misc] # a default has no type
@@ -131,6 +145,9 @@ class _SessionAuth:
             while True:
                 if step is SEND:
                     response = yield request
+                    step = steps.send(response)
+                elif isinstance(step, _Beside):
+                    response = yield step.request
                     step = steps.send(response)
                 else:
                     step = await _resume_async(steps, step)
@@ -173,8 +190,17 @@ class _SessionAuth:
             request.headers["Authorization"] = f"{token.type} {token.value}"
             return (yield SEND)
         outgoing = HttpRequest(request.method, str(request.url), (("Authorization", f"{token.type} {token.value}"),))
-        flow = hooks.exchange(ExchangeKind.RESOURCE, outgoing, access_token=token.value, token_type=token.type)
-        return (yield from _through(flow, request))
+        flow = hooks.exchange(
+            ExchangeKind.RESOURCE,
+            outgoing,
+            access_token=token.value,
+            token_type=token.type,
+            repeatable=not _is_one_shot(request),
+        )
+        response = yield from _through(flow, request)
+        if hooks.binds:
+            _check_signed_for(response)
+        return response
 
 
 def _through(flow: Flow[HttpResponse], request: Any) -> Generator[Step, Any, Any]:
@@ -184,6 +210,10 @@ def _through(flow: Flow[HttpResponse], request: Any) -> Generator[Step, Any, Any
         effect = next(flow)
         while True:
             if isinstance(effect, Send):
+                if effect.request.method != request.method:
+                    beside = yield _Beside(_bare(request, effect.request))
+                    effect = flow.send(_seen(beside))
+                    continue
                 if response is not None:
                     _check_replayable(request)
                 for name, value in effect.request.headers:
@@ -201,6 +231,30 @@ def _through(flow: Flow[HttpResponse], request: Any) -> Generator[Step, Any, Any
         return response
     finally:
         flow.close()
+
+
+def _bare(request: Any, own: HttpRequest) -> Any:
+    """Return a hook's own request as one of the program's client: its headers and time limits, and no body."""
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_A_BODY}
+    return type(request)(
+        own.method, request.url, headers={**headers, **dict(own.headers)}, extensions=dict(request.extensions)
+    )
+
+
+def _check_signed_for(response: Any) -> None:
+    """
+    Refuse an answer that a redirect led to: what a hook added was for the first address alone.
+
+    Raises:
+        UsageError: The request was redirected and then refused.
+    """
+    if response.status_code == _UNAUTHORIZED and any(one.has_redirect_location for one in response.history):
+        raise UsageError(
+            "the API redirected this request, and what it was signed with is for the first address alone",
+            rule="redirect",
+            section="RFC 9449 section 4.2",
+            hint="Use session.http(resource=...), which signs every hop, or a client that follows no redirects.",
+        )
 
 
 def _seen(response: Any) -> HttpResponse:
@@ -223,13 +277,17 @@ def _check_replayable(request: Any) -> None:
     Raises:
         UsageError: The body is such a stream.
     """
-    if type(request.stream).__name__ in _ONE_SHOT:
+    if _is_one_shot(request):
         raise UsageError(
-            "the API asked for another token, and this request's body is a stream that cannot be sent again",
+            "the API asked for this request with another token or proof, and its body is a stream that is used up",
             rule="stream",
             section="RFC 9110 section 9.2.2",
-            hint="The token is renewed: make the request again. A body passed as bytes is repeated by itself.",
+            hint="Make the request again: what it asked for is there now. A body given as bytes is repeated by itself.",
         )
+
+
+def _is_one_shot(request: Any) -> bool:
+    return type(request.stream).__name__ in _ONE_SHOT
 
 
 def _perform(step: Run | Sleep | Flight) -> Any:
