@@ -1,10 +1,7 @@
 """What a proof costs: against the signature in it, and against every library that makes proofs."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-
-from benchmarks.benchmark import Benchmark, Sides
-from benchmarks.peers import ATPROTO, OURS, PEERS, side
+from benchmarks.benchmark import Benchmark
+from benchmarks.peers import ATPROTO, OURS, PEERS, sides
 
 FASTER = 1 / 1.5  # ours is at least one and a half times as fast
 LIBRARIES = {  # the function in proofs.py: in words, and where it is installed
@@ -20,26 +17,16 @@ LIBRARIES = {  # the function in proofs.py: in words, and where it is installed
 }
 
 
-@contextmanager
-def a_process_each() -> Iterator[Sides]:
-    """Start them all."""
-    with ExitStack() as stack:
-        ours, signature, *others = [
-            stack.enter_context(side("benchmarks.proofs", name, environment))
-            for name, environment in [
-                ("ours", OURS),
-                ("signature", OURS),
-                *((name, environment) for name, (_, environment) in LIBRARIES.items()),
-            ]
-        ]
-        yield Sides(ours, signature, others)
-
-
 BENCHMARK = Benchmark(
     ours="200 proofs with a software ES256 key",
     peer="the bare signatures of `cryptography`",
     bar=1.5,
-    prepare=a_process_each,
+    prepare=lambda: sides(
+        "benchmarks.proofs",
+        ("ours", OURS),
+        ("signature", OURS),
+        *((name, environment) for name, (_, environment) in LIBRARIES.items()),
+    ),
     rounds=41,
     others={words: FASTER for words, _ in LIBRARIES.values()},
 )

@@ -5,8 +5,7 @@ Some of them cannot be installed together, and none belongs in the development e
 into `.venv-peers`, as requirements/peers*.txt pin them. A benchmark that compares libraries has a module with one
 function for each, named after it, that imports the library and returns the call to measure:
 
-    with side("benchmarks.proofs", "ours", OURS) as ours, side("benchmarks.proofs", "pydpop") as pydpop:
-        yield Sides(ours, pydpop)
+    prepare=lambda: peers.sides("benchmarks.proofs", ("ours", peers.OURS), ("pydpop", peers.PEERS))
 
 Each call of a side is one round in its process; ours runs in one too, so that both are measured alike.
 """
@@ -14,8 +13,10 @@ Each call of a side is one round in its process; ours runs in one too, so that b
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from benchmarks.benchmark import Sides
 
 ROOT = Path(__file__).resolve().parent.parent
 CALLS = 200  # in one round: some milliseconds, beside which the two messages of a round are nothing
@@ -39,7 +40,7 @@ def python_of(environment: str) -> str:
 
 
 @contextmanager
-def side(module: str, name: str, environment: str = PEERS, *, calls: int = CALLS) -> Iterator[Callable[[], object]]:
+def side(module: str, name: str, environment: str, *, calls: int = CALLS) -> Iterator[Callable[[], object]]:
     """
     Start a process that makes calls, and return what lets it make those of one round and waits for it.
 
@@ -67,3 +68,20 @@ def side(module: str, name: str, environment: str = PEERS, *, calls: int = CALLS
         from_child.close()
         to_child.close()  # it ends when there is nothing more to read
         process.wait(10)
+
+
+@contextmanager
+def sides(module: str, *names: tuple[str, str], calls: int = CALLS) -> Iterator[Sides]:
+    """
+    Start a process for each side of a benchmark: ours, the peer, the others.
+
+    Args:
+        module: The module in which the functions are.
+        names: A function and its environment for each.
+        calls: How many there are in a round.
+    """
+    with ExitStack() as stack:
+        ours, peer, *others = [
+            stack.enter_context(side(module, name, environment, calls=calls)) for name, environment in names
+        ]
+        yield Sides(ours, peer, others)
