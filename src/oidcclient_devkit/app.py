@@ -13,7 +13,7 @@ from oidcclient_dpop.server import ReplayUnavailable
 from . import api, cors
 from .answers import Answer, json_answer
 from .core import Core
-from .endpoints import authorize, documents, end_session, home, interaction, par, tokens, userinfo
+from .endpoints import authorize, documents, end_session, home, interaction, introspection, par, tokens, userinfo
 from .exchange import Exchange, TooLarge, read_exchange
 from .misbehaviours import bend_answer, stand_in
 from .pages.render import error_page
@@ -34,6 +34,7 @@ ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
     ("/consent/{id}", "GET POST", "consent", interaction.consent_page),
     ("/token", "POST", "token", tokens.token),
     ("/revoke", "POST", "revoke", tokens.revoke),
+    ("/introspect", "POST", "introspect", introspection.introspect),
     ("/userinfo", "GET POST", "userinfo", userinfo.userinfo),
     ("/end-session", "GET POST", "end_session", end_session.end_session),
 )

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import redirects
+from .grant_rules import DEVICE_CODE, GRANT_TYPES, LEGACY_GRANT_TYPES
 
 SCOPES = ("openid", "profile", "email", "offline_access", "api")
 AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt")
 DEFAULT_ALG = "RS256"  # OIDC Registration section 2
 SIGNING_ALGS = ("RS256", "ES256", "PS256", "EdDSA", "Ed25519")
 DEFAULT_SCOPE = "profile"  # RFC 6749 section 3.3: what a request without scope asks for
+CLIENT_SCOPES = ("api",)  # what a client may have for itself: all others are about a person
 
 DESKTOP = "devkit-desktop"
 # Known to everybody on purpose: these clients exist to try client authentication with.
@@ -55,6 +57,10 @@ class Client:
     @property
     def is_native(self) -> bool:
         """Whether this is an app on a person's own device (RFC 8252)."""
+        if unknown := set(self.grant_types) - {*GRANT_TYPES, *LEGACY_GRANT_TYPES}:
+            raise ValueError(f"no grant is called {', '.join(sorted(unknown))}")
+        if "client_credentials" in self.grant_types and self.is_public:  # RFC 6749 section 4.4
+            raise ValueError("client_credentials is for clients that authenticate")
         return self.application_type == "native"
 
     @property
@@ -117,6 +123,7 @@ def default_clients(assertion_jwks: Mapping[str, Any]) -> dict[str, Client]:
         ("basic", "client_secret_basic"),
         ("post", "client_secret_post"),
         ("secret-jwt", "client_secret_jwt"),
+        grant_types=("authorization_code", "refresh_token", DEVICE_CODE),
         ("private-key-jwt", "private_key_jwt"),
     ):
         clients.append(
@@ -129,3 +136,4 @@ def default_clients(assertion_jwks: Mapping[str, Any]) -> dict[str, Client]:
             )
         )
     return {client.client_id: client for client in clients}
+                grant_types=GRANT_TYPES,

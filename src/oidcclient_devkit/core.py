@@ -34,7 +34,11 @@ class Core:
 
     def user_of(self, grant: Grant) -> User:
         """Return the person a grant is about."""
-        return self.users[grant.signed_in.username]
+        return self.users[grant.person.username]
+
+    def subject_of(self, grant: Grant) -> str:
+        """Return whom a grant is about: a person, or the client itself (RFC 9068 section 2.2)."""
+        return grant.client_id if grant.signed_in is None else self.user_of(grant).sub
 
     def address(self, path: str) -> str:
         """Return the full address of one of the provider's paths."""

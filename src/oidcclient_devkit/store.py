@@ -34,18 +34,30 @@ class SignedIn:
 class Grant:
     """What a person allowed an app. All tokens of one sign-in share it, so that they can be revoked together.
 
-    `confirmation` is the `cnf` member of sender-constrained tokens (RFC 7800), None for bearer tokens.
+    `signed_in` is None if no person took part. `confirmation` is the `cnf` member of sender-constrained tokens
+    (RFC 7800), None for bearer tokens.
     """
 
     id: str
     client_id: str
-    signed_in: SignedIn
+    signed_in: SignedIn | None
     scope: str
     resources: tuple[str, ...] = ()
     nonce: str | None = field(default=None, repr=False)
     claims: Mapping[str, Any] = field(default_factory=dict)
     confirmation: Mapping[str, str] | None = None
     revoked: bool = False
+
+    @property
+    def person(self) -> SignedIn:
+        """Who signed in.
+
+        Raises:
+            LookupError: if this is about the client alone.
+        """
+        if self.signed_in is None:
+            raise LookupError("nobody signed in: the client acts for itself")
+        return self.signed_in
 
 
 @dataclass(slots=True)

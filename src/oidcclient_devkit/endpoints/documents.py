@@ -31,7 +31,7 @@ def metadata(core: Core, _exchange: Exchange) -> Answer:
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": list(core.controls.grants.grant_types),
         "subject_types_supported": ["public"],
         "acr_values_supported": list(ACR_VALUES),
         "prompt_values_supported": sorted(PROMPTS),
@@ -50,6 +50,9 @@ def metadata(core: Core, _exchange: Exchange) -> Answer:
         "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algs,
     }
+        "introspection_endpoint": core.address("/introspect"),
+        "introspection_endpoint_auth_methods_supported": [name for name in AUTH_METHODS if name != "none"],
+        "introspection_endpoint_auth_signing_alg_values_supported": assertion_algs,
     return json_answer(document, headers=())
 
 

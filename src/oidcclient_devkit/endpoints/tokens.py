@@ -9,7 +9,6 @@ from oidcclient_devkit.exchange import Exchange
 from oidcclient_devkit.grants.requests import OAuthRequest
 from oidcclient_devkit.grants.server import OAuthServer
 
-GRANT_TYPES = ("authorization_code", "refresh_token")
 TOKEN_KINDS = ("access_token", "refresh_token")
 
 
@@ -23,8 +22,9 @@ def token(core: Core, exchange: Exchange) -> Answer:
     grant_type = exchange.value("grant_type")
     if grant_type is None:
         return error_answer("invalid_request", "The grant_type is missing.")
-    if grant_type not in GRANT_TYPES:
-        return error_answer("unsupported_grant_type", f"This provider knows {' and '.join(GRANT_TYPES)}.")
+    known = core.controls.grants.grant_types
+    if grant_type not in known:
+        return error_answer("unsupported_grant_type", f"This provider knows {', '.join(known)}.")
     answer: Answer = server.create_token_response(exchange)
     return answer
 

@@ -4,26 +4,18 @@ from typing import Any
 
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 
-from oidcclient_devkit.clients import AUTH_METHODS, Client
-from oidcclient_devkit.core import Core
+from oidcclient_devkit.clients import Client
 from oidcclient_devkit.store import CODE_LIFETIME, AuthorizationCode, Grant, SignedIn, new_handle
 from oidcclient_devkit.users import User
 
 from . import binding
+from .base import DevkitGrant
 from .issue import TokenAnswer, issue_tokens
 from .resources import narrowed_resources, requested_resources
 
 
-class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no types
+class CodeGrant(DevkitGrant, AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no types
     """Sends the code to the app and redeems it once."""
-
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
-
-    @property
-    def core(self) -> Core:
-        """The provider."""
-        core: Core = self.server.core
-        return core
 
     def generate_authorization_code(self) -> str:
         """Draw a code."""

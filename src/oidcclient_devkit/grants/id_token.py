@@ -30,15 +30,15 @@ def read_id_token_hint(core: Core, token: str) -> dict[str, Any] | None:
 def new_id_token(core: Core, client: Client, grant: Grant, *, access_token: str, with_nonce: bool) -> str:
     """Make the ID Token for a token answer, signed as the client registered it."""
     now = core.now()
-    alg = client.id_token_signed_response_alg
+    alg, person = client.id_token_signed_response_alg, grant.person
     claims = {
         "iss": core.issuer,
         "aud": client.client_id,
         "exp": now + ID_TOKEN_LIFETIME,
         "iat": now,
-        "auth_time": int(grant.signed_in.auth_time),
-        "acr": grant.signed_in.acr,
-        "amr": list(grant.signed_in.amr),
+        "auth_time": int(person.auth_time),
+        "acr": person.acr,
+        "amr": list(person.amr),
         "at_hash": jwts.half_hash(access_token, alg),
         **core.user_of(grant).claims_for(grant.scope, grant.claims.get("id_token")),
     }

@@ -65,16 +65,16 @@ def new_access_token(
     audience = resources or (core.api,)  # RFC 9068 section 3: a default where no resource was asked for
     claims: dict[str, Any] = {
         "iss": core.issuer,
-        "sub": core.user_of(grant).sub,
+        "sub": core.subject_of(grant),
         "aud": audience[0] if len(audience) == 1 else list(audience),
         "exp": now + core.controls.access_token_lifetime,
         "iat": now,
         "jti": record.jti,
         "client_id": client.client_id,
         "scope": scope,
-        "auth_time": int(grant.signed_in.auth_time),
-        "acr": grant.signed_in.acr,
     }
+    if grant.signed_in is not None:
+        claims |= {"auth_time": int(grant.signed_in.auth_time), "acr": grant.signed_in.acr}
     if confirmation is not None:
         claims["cnf"] = dict(confirmation)
     key = core.keys.signing(ACCESS_TOKEN_ALG)

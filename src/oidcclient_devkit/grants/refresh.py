@@ -5,26 +5,17 @@ from typing import Any
 from authlib.oauth2.rfc6749 import InvalidGrantError
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
-from oidcclient_devkit.clients import AUTH_METHODS
-from oidcclient_devkit.core import Core
 from oidcclient_devkit.store import RefreshToken
 from oidcclient_devkit.users import User
 
 from . import binding
+from .base import DevkitGrant
 from .issue import TokenAnswer, issue_tokens
 from .resources import narrowed_resources
 
 
-class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no types
+class RefreshGrant(DevkitGrant, RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no types
     """Gives a new access token and a new refresh token for the old one."""
-
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
-
-    @property
-    def core(self) -> Core:
-        """The provider."""
-        core: Core = self.server.core
-        return core
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken:
         """Find a token that is still good; one that was used already revokes all of its family."""

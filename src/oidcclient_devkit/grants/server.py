@@ -12,6 +12,7 @@ from oidcclient_devkit.exchange import Exchange, repeated
 from oidcclient_devkit.proofs import client_proof, ignores_proof
 
 from .client_auth import ClientAssertion, authenticate_basic, methods_to_try
+from .client_credentials import ClientCredentialsGrant
 from .code import CodeGrant
 from .extensions import OpenIDRequest, RequestParameters, S256Challenge
 from .refresh import RefreshGrant
@@ -31,6 +32,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
             self.register_client_auth_method(method, ClientAssertion(core, method))
         self.register_grant(CodeGrant, [S256Challenge(required=True), RequestParameters(core), OpenIDRequest(core)])
         self.register_grant(RefreshGrant, [OpenIDRequest(core)])
+        self.register_grant(ClientCredentialsGrant)
 
     def query_client(self, client_id: str) -> Client | None:
         """Find a registered app."""
