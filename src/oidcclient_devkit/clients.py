@@ -51,16 +51,16 @@ class Client:
             raise ValueError(f"{self.token_endpoint_auth_method} needs a client_secret")
         if self.token_endpoint_auth_method == "private_key_jwt" and not self.jwks:  # noqa: S105 - a method
             raise ValueError("private_key_jwt needs jwks with the client's public keys")
+        if unknown := set(self.grant_types) - {*GRANT_TYPES, *LEGACY_GRANT_TYPES}:
+            raise ValueError(f"no grant is called {', '.join(sorted(unknown))}")
+        if "client_credentials" in self.grant_types and self.is_public:  # RFC 6749 section 4.4
+            raise ValueError("client_credentials is for clients that authenticate")
         for uri in (*self.redirect_uris, *self.post_logout_redirect_uris):
             redirects.check_registrable(uri, native=self.is_native)
 
     @property
     def is_native(self) -> bool:
         """Whether this is an app on a person's own device (RFC 8252)."""
-        if unknown := set(self.grant_types) - {*GRANT_TYPES, *LEGACY_GRANT_TYPES}:
-            raise ValueError(f"no grant is called {', '.join(sorted(unknown))}")
-        if "client_credentials" in self.grant_types and self.is_public:  # RFC 6749 section 4.4
-            raise ValueError("client_credentials is for clients that authenticate")
         return self.application_type == "native"
 
     @property
@@ -117,13 +117,13 @@ def default_clients(assertion_jwks: Mapping[str, Any]) -> dict[str, Client]:
         client_name="Devkit desktop app",
         redirect_uris=(*LOOPBACK_REDIRECTS, "com.example.devkit:/callback"),
         post_logout_redirect_uris=("http://127.0.0.1/signed-out", "http://[::1]/signed-out"),
+        grant_types=("authorization_code", "refresh_token", DEVICE_CODE),
     )
     clients = [desktop]
     for ending, method in (
         ("basic", "client_secret_basic"),
         ("post", "client_secret_post"),
         ("secret-jwt", "client_secret_jwt"),
-        grant_types=("authorization_code", "refresh_token", DEVICE_CODE),
         ("private-key-jwt", "private_key_jwt"),
     ):
         clients.append(
@@ -133,7 +133,7 @@ def default_clients(assertion_jwks: Mapping[str, Any]) -> dict[str, Client]:
                 token_endpoint_auth_method=method,
                 client_secret=SHARED_SECRET if "secret" in method else None,
                 jwks=assertion_jwks if method == "private_key_jwt" else None,
+                grant_types=GRANT_TYPES,
             )
         )
     return {client.client_id: client for client in clients}
-                grant_types=GRANT_TYPES,
