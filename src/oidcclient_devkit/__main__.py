@@ -1,18 +1,36 @@
-"""`python -m oidcclient_devkit`: the provider and its API until Ctrl-C."""
+"""`python -m oidcclient_devkit`: the provider and its API until Ctrl-C; with `keys`, a key set for it."""
 
 import argparse
+import json
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
+from .keys import ENCRYPTION_ALGS, RSA_BITS, SIGNING_ALGS, Keys, new_key_set, read_key_set
 from .provider import Provider
 
 DEFAULT_PORT = 9400
+PRIVATE = "These are private keys, for development and tests only. Keep the file to yourself.\n"
 
 
 def main(arguments: Sequence[str] | None = None, *, done: threading.Event | None = None) -> int:
-    """Serve until interrupted, or until `done` is set."""
+    """Serve until interrupted, or until `done` is set; or print keys."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "keys":
+            return print_keys(options)
+        keys = None if options.keys is None else Keys.from_jwks(_read_json(options.keys))
+    except ValueError as error:
+        parser.exit(1, f"cannot use the key set: {error}\n")
+    except OSError as error:
+        parser.exit(1, f"cannot read the key set: {error}\n")
+    return serve(parser, options, keys, done or threading.Event())
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m oidcclient_devkit",
         description="An OpenID provider on loopback and an API it protects, for development and tests only.",
@@ -20,15 +38,36 @@ def main(arguments: Sequence[str] | None = None, *, done: threading.Event | None
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="port of the provider, 0 for a free one")
     parser.add_argument("--api-port", type=int, default=None, help="port of the API (default: the next one)")
     parser.add_argument("--sign-in-as", metavar="USER", help="sign this user in without showing any page")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--keys", metavar="FILE", help="sign with the keys of this set, made with the command keys")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="")
+    keys = commands.add_parser(
+        "keys",
+        help="make a key set and print it",
+        description="Make a private key set (RFC 7517) for --keys, and print it as JSON.",
+    )
+    keys.add_argument("--bits", type=int, choices=RSA_BITS, default=RSA_BITS[0], help="size of RSA keys")
+    keys.add_argument(
+        "--alg",
+        action="append",
+        choices=(*SIGNING_ALGS, *ENCRYPTION_ALGS),
+        metavar="ALG",
+        help=f"make a key for this algorithm; may be repeated: {', '.join((*SIGNING_ALGS, *ENCRYPTION_ALGS))}",
+    )
+    keys.add_argument("--public", metavar="FILE", help="make nothing; print the public half of this set (-: stdin)")
+    return parser
+
+
+def serve(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, keys: Keys | None, done: threading.Event
+) -> int:
+    """Run the provider and its API."""
     api_port = options.api_port
     if api_port is None:
         api_port = options.port + 1 if options.port else 0
     try:
-        provider = Provider(port=options.port, api_port=api_port, sign_in_as=options.sign_in_as).start()
+        provider = Provider(port=options.port, api_port=api_port, sign_in_as=options.sign_in_as, keys=keys).start()
     except (OSError, ValueError) as error:
         parser.exit(1, f"cannot start: {error}\n")
-    done = done or threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     sys.stdout.write(describe(provider))
@@ -38,6 +77,23 @@ def main(arguments: Sequence[str] | None = None, *, done: threading.Event | None
         pass
     provider.stop()
     return 0
+
+
+def print_keys(options: argparse.Namespace) -> int:
+    """Print a new key set, or the public half of one."""
+    if options.public is not None:
+        jwks = {"keys": [key.public() for key in read_key_set(_read_json(options.public))]}
+    else:
+        jwks = new_key_set(options.alg, options.bits) if options.alg else new_key_set(bits=options.bits)
+        sys.stderr.write(PRIVATE)
+    sys.stdout.write(f"{json.dumps(jwks, indent=2)}\n")
+    return 0
+
+
+def _read_json(name: str) -> object:
+    text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    value: object = json.loads(text)
+    return value
 
 
 def describe(provider: Provider) -> str:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import redirects
+from .keys import SIGNING_ALGS
 from .grant_rules import DEVICE_CODE, GRANT_TYPES, LEGACY_GRANT_TYPES
 
 SCOPES = ("openid", "profile", "email", "offline_access", "api")
 AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt")
 DEFAULT_ALG = "RS256"  # OIDC Registration section 2
-SIGNING_ALGS = ("RS256", "ES256", "PS256", "EdDSA", "Ed25519")
 DEFAULT_SCOPE = "profile"  # RFC 6749 section 3.3: what a request without scope asks for
 CLIENT_SCOPES = ("api",)  # what a client may have for itself: all others are about a person
 
@@ -39,13 +39,19 @@ class Client:
     userinfo_signed_response_alg: str | None = None
     require_pushed_authorization_requests: bool = False
     dpop_bound_access_tokens: bool = False  # RFC 9449 section 5.2
+    request_object_signing_alg: str | None = None  # None allows each that is supported
+    require_signed_request_object: bool = False  # RFC 9101 section 10.5
 
     def __post_init__(self) -> None:
         """Refuse a registration that no provider should accept."""
         if self.token_endpoint_auth_method not in AUTH_METHODS:
             raise ValueError(f"token_endpoint_auth_method is one of {', '.join(AUTH_METHODS)}")
-        for alg in (self.id_token_signed_response_alg, self.userinfo_signed_response_alg or "RS256"):
-            if alg not in SIGNING_ALGS:
+        for alg in (
+            self.id_token_signed_response_alg,
+            self.userinfo_signed_response_alg,
+            self.request_object_signing_alg,
+        ):
+            if alg not in {None, *SIGNING_ALGS}:
                 raise ValueError(f"a signing algorithm is one of {', '.join(SIGNING_ALGS)}")
         if "secret" in self.token_endpoint_auth_method and not self.client_secret:
             raise ValueError(f"{self.token_endpoint_auth_method} needs a client_secret")

@@ -14,11 +14,11 @@ from joserfc.jws import JWSRegistry
 from .keys import SigningKey
 
 _HASHES: Mapping[str, Callable[[bytes], Any]] = {
-    "RS256": hashlib.sha256,
-    "PS256": hashlib.sha256,
-    "ES256": hashlib.sha256,
-    "EdDSA": hashlib.sha512,
-    "Ed25519": hashlib.sha512,
+    "256": hashlib.sha256,
+    "384": hashlib.sha384,
+    "512": hashlib.sha512,
+    "dsa": hashlib.sha512,  # EdDSA and Ed25519 hash with SHA-512 themselves (RFC 8032 section 5.1)
+    "519": hashlib.sha512,
 }
 
 
@@ -57,7 +57,7 @@ def header_for(key: SigningKey, typ: str | None = None) -> dict[str, Any]:
 
 def half_hash(value: str, alg: str) -> str:
     """Return the at_hash of an access token (OIDC Core section 3.1.3.6)."""
-    digest: bytes = _HASHES[alg](value.encode()).digest()
+    digest: bytes = _HASHES[alg[-3:].lower()](value.encode()).digest()
     return b64(digest[: len(digest) // 2])
 
 

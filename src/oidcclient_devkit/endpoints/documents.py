@@ -3,11 +3,12 @@
 from typing import Any
 
 from oidcclient_devkit.answers import Answer, json_answer
-from oidcclient_devkit.clients import AUTH_METHODS, SCOPES, SIGNING_ALGS
+from oidcclient_devkit.clients import AUTH_METHODS, SCOPES
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange
 from oidcclient_devkit.grants.client_auth import KEY_ALGS, SECRET_ALGS
 from oidcclient_devkit.grants.extensions import PROMPTS, RESPONSE_MODES
+from oidcclient_devkit.keys import SIGNING_ALGS
 from oidcclient_devkit.signing_in import ACR_VALUES
 
 OIDC_PATH = "/.well-known/openid-configuration"

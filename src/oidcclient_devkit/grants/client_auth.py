@@ -13,10 +13,11 @@ from joserfc.jwk import Key, OctKey, import_key
 from oidcclient_devkit import jwts
 from oidcclient_devkit.clients import AUTH_METHODS, Client
 from oidcclient_devkit.core import Core
+from oidcclient_devkit.keys import SIGNING_ALGS
 
 CLOCK_LEEWAY = 10  # seconds
 SECRET_ALGS = ["HS256"]
-KEY_ALGS = ["ES256", "RS256", "PS256", "EdDSA", "Ed25519"]
+KEY_ALGS = list(SIGNING_ALGS)
 
 QueryClient = Callable[[str], Client | None]
 

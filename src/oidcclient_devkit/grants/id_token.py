@@ -5,8 +5,9 @@ from typing import Any
 from joserfc.jwk import Key
 
 from oidcclient_devkit import jwts
-from oidcclient_devkit.clients import SIGNING_ALGS, Client
+from oidcclient_devkit.clients import Client
 from oidcclient_devkit.core import Core
+from oidcclient_devkit.keys import SIGNING_ALGS
 from oidcclient_devkit.misbehaviours import bend_draft
 from oidcclient_devkit.misbehaviours.draft import Draft
 from oidcclient_devkit.store import ID_TOKEN_LIFETIME, Grant

@@ -86,7 +86,7 @@ def _change_keys(change_one: Callable[[dict[str, Any]], dict[str, Any]]) -> Call
 
 def _decoys(answer: Answer, scene: Scene) -> Answer:
     """Put keys before the real ones that have their kid but another kty, use or alg."""
-    real: list[dict[str, Any]] = answer.json()["keys"]
+    real: list[dict[str, Any]] = [key for key in answer.json()["keys"] if key["use"] == "sig"]
     keys = scene.core.keys
     decoys: list[dict[str, Any]] = []
     for key in real:
@@ -101,8 +101,7 @@ def _decoys(answer: Answer, scene: Scene) -> Answer:
 
 
 def _private(answer: Answer, scene: Scene) -> Answer:
-    found = [scene.core.keys.find(key["kid"]) for key in answer.json()["keys"]]
-    return answer.with_json({"keys": [key.private() for key in found if key is not None]})
+    return answer.with_json(scene.core.keys.private_jwks())
 
 
 METADATA: Mapping[str, BadAnswer] = {
