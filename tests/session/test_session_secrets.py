@@ -11,10 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc.jwk import ECKey
 
 import oidcclient
 from oidcclient.protocol import ClientAuth
 from oidcclient_devkit import Provider
+from oidcclient_dpop import DPoP
 from tests.client.conftest import TEST_POLICY
 from tests.session.conftest import SCOPES
 from tests.session.test_session_refresh import HOUR, advance_core
@@ -58,6 +60,7 @@ class Everything:
             self.secrets |= {value for name, value in pairs if name in SECRET_PARAMETERS and value}
             authorization = request.header("authorization") or ""
             self.secrets.add(authorization.partition(" ")[2])
+            self.secrets.add(request.header("dpop") or "")
 
     def hide_record(self, record: oidcclient.SessionRecord) -> None:
         """Learn the secrets of a session."""
@@ -112,6 +115,50 @@ def test_no_secret_is_ever_seen(oidc_provider: Provider, everything: Everything,
     everything.secrets.add(str(oidc_provider.keys.client_key.private()["d"]))
     stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and "session" in path.name)
     assert not [secret for secret in everything.secrets if len(secret) >= 8 and secret.encode() in stored]
+
+
+def test_no_secret_of_a_bound_session_is_ever_seen(
+    oidc_provider: Provider, everything: Everything, tmp_path: Path
+) -> None:
+    """Proofs and private keys are secrets too; a thumbprint and a nonce, useless without the key, are none."""
+    oidc_provider.dpop_nonces(as_="required", rs="required")
+    jwk = ECKey.generate_key("P-256").as_dict(private=True)
+    folder = tmp_path / "keys"
+    for number, hook in enumerate((DPoP(store=f"file:{folder}"), DPoP(key=jwk))):
+        store = oidcclient.FileStore(tmp_path / str(number))
+        with oidcclient.Client(
+            oidc_provider.issuer,
+            "devkit-desktop",
+            scopes=SCOPES,
+            policy=TEST_POLICY,
+            store=store,
+            hooks=[hook],
+            on_event=everything.show,
+        ) as client:
+            key_flow(client, oidc_provider, everything, login={"resource": oidc_provider.api})
+            bound_flows(client, oidc_provider, everything)
+            everything.show(client, hook, hook._key, store, client._core)
+    everything.secrets |= {str(jwk["d"]), str(int.from_bytes(base64.urlsafe_b64decode(str(jwk["d"]) + "==")))}
+
+
+def bound_flows(client: oidcclient.Client, provider: Provider, everything: Everything) -> None:
+    """Go through the refusals of a bound session, and look at its key."""
+    provider.sign_in_as("ann")
+    session = client.login(open_browser=provider.browser(), timeout=20, resource=provider.api)
+    core = session._core
+    bound = core.resource_hooks(core.record(session._key))
+    assert bound is not None
+    context = bound.hooks[0].context
+    everything.show(session.describe(), bound, context, list(context.memory.values()))
+    for name in ("dpop.nonce_loop", "dpop.iat_refused", "dpop.foreign_algs", "dpop.bearer_challenge"):
+        provider.misbehave(name, at=("userinfo", "api"))
+        everything.fail(session.userinfo)
+        provider.behave()
+    for name in ("dpop.type_bearer", "dpop.ignored_at_refresh"):
+        provider.misbehave(name)
+        everything.fail(session.refresh)
+        provider.behave()
+    everything.hide(provider)
 
 
 def key_flow(client: oidcclient.Client, provider: Provider, everything: Everything, login: dict[str, Any]) -> None:
