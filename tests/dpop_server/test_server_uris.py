@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oidcclient_dpop.server import ProofRefused, Rule, normal_uri
+from oidcclient_dpop.server import ProofRefused, Rule, normal_uri, uris
 
 SAME = {
     "as it is": ("https://a.example/b/c", "https://a.example/b/c"),
@@ -120,6 +120,12 @@ def test_a_normal_form_stays_as_it_is(path: str) -> None:
     assert normal_uri(normal) == normal
     assert "/../" not in normal
     assert "/./" not in normal
+
+
+@given(st.from_regex(r"https?://[a-z.:0-9]{1,12}(/[A-Za-z0-9._~%:@-]{0,4}){0,4}", fullmatch=True))
+def test_what_is_normal_at_a_glance_is_so_when_looked_at_closely(uri: str) -> None:
+    if uris._NORMAL.fullmatch(uri):
+        assert uris._normalised(uri) == uri
 
 
 @given(st.text(max_size=40) | st.from_regex(r"https?://[!-~]{0,30}", fullmatch=True))

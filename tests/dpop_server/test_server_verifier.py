@@ -1,6 +1,7 @@
 """RFC 9449 section 4.3: each rule with a proof that breaks it, and the proofs of the RFC itself."""
 
 import json
+import math
 import pickle
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey
 
-from oidcclient_dpop.server import ProofVerifier, Rule, verifier
+from oidcclient_dpop.server import NonceIssuer, ProofVerifier, Rule, verifier
 from tests.dpop_server.proofs import ClientKey, ath, b64, claims_of, header_of, new_key, part, seal
 from tests.dpop_server.verifying import NOW, URL, good, refused, verify
 
@@ -67,7 +68,9 @@ def test_a_proof_by_another_library(alg: str, crv: str) -> None:
 def test_what_a_verified_proof_tells(key: ClientKey) -> None:
     proof = verify(good(key, jti="x", nonce="n", htu="HTTPS://API.example.com:443/v1/./things", iat=NOW - 3.5))
     assert (proof.jkt, proof.jti, proof.nonce, proof.htu) == (key.jkt, "x", "n", URL)
-    assert (proof.iat, proof.expires_at, dict(proof.jwk)) == (NOW - 3.5, NOW - 3.5 + 60, dict(key.jwk))
+    assert (proof.iat, proof.expires_at, dict(proof.jwk)) == (NOW - 3.5, NOW - 3.5 + 65, dict(key.jwk))
+    with pytest.raises(TypeError):
+        proof.jwk["kty"] = "x"  # type: ignore[index]  # it is the one that the verifier remembers
 
 
 # Steps 4 to 7
@@ -155,7 +158,7 @@ def test_a_proof_is_fresh(key: ClientKey, iat: float, fits: bool) -> None:
 
 
 def test_the_window_can_be_chosen(key: ClientKey) -> None:
-    rules = ProofVerifier(past=5, future=0)
+    rules = ProofVerifier(past=5, future=0, server_skew=0)
     assert verify(good(key, iat=NOW - 5), rules=rules).expires_at == NOW
     assert refused(good(key, iat=NOW - 6), rules=rules).rule is Rule.IAT
     assert refused(good(key, iat=NOW + 1), rules=rules).rule is Rule.IAT
@@ -200,7 +203,14 @@ def test_a_key_is_compared_without_a_token_too(key: ClientKey) -> None:
         {"algorithms": []},
         {"past": -1},
         {"future": -1},
+        {"past": math.nan},
+        {"past": math.inf},
+        {"future": math.inf},
+        {"server_skew": -1},
         {"nonce_required": True},
+        {"skew_with_nonce": 60},
+        {"skew_with_nonce": -1, "nonces": NonceIssuer(b"s" * 32)},
+        {"skew_with_nonce": math.nan, "nonces": NonceIssuer(b"s" * 32)},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
@@ -216,30 +226,69 @@ def test_refusals_tell_the_rule_and_no_secret(key: ClientKey) -> None:
     assert (again.rule, again.error, str(again)) == (error.rule, error.error, str(error))
 
 
-def test_only_keys_whose_proofs_verified_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verifier, "KEPT_KEYS", 2)
+def remembered(rules: ProofVerifier) -> set[str]:
+    return {*rules._keys._new, *rules._keys._old}
+
+
+def test_only_keys_whose_proofs_verified_are_remembered() -> None:
     rules = ProofVerifier()
     keys = [new_key() for _ in range(3)]
     for one in keys:
         refused(good(one)[:-4] + "AAAA", rules=rules)
-    assert not rules._keys._keys
+    assert not remembered(rules)
     for one in keys:
         verify(good(one), rules=rules)
-        verify(good(keys[0]), rules=rules)
-    assert list(rules._keys._keys) == [part(header_of(one)) for one in (keys[2], keys[0])]
+    assert remembered(rules) == {part(header_of(one)) for one in keys}
     text, _, _ = good(keys[0]).rpartition(".")
-    assert refused(f"{text}.{'A' * 86}", rules=rules).rule is Rule.SIGNATURE
+    assert refused(f"{text}.{'A' * 86}", rules=rules).rule is Rule.SIGNATURE, "a known key excuses nothing"
+
+
+def test_a_bounded_number_of_keys_is_remembered_and_those_in_use_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifier, "KEPT_KEYS", 4)
+    rules = ProofVerifier()
+    often = new_key()
+    for _ in range(10):
+        verify(good(new_key()), rules=rules)
+        verify(good(often), rules=rules)
+        assert len(remembered(rules)) <= 4
+        assert part(header_of(often)) in remembered(rules)
 
 
 def test_a_large_header_is_verified_and_not_remembered(key: ClientKey) -> None:
     rules = ProofVerifier()
     proof = seal(key, header_of(key, more="x" * 2_048), claims_of("GET", URL, iat=NOW))
     assert verify(proof, rules=rules).jkt == key.jkt
-    assert not rules._keys._keys
+    assert not remembered(rules)
+
+
+def test_the_steps_come_in_the_order_of_the_rfc(key: ClientKey) -> None:
+    """Section 4.3: a proof with all faults is refused for the first, and when that is mended for the next."""
+    rules = ProofVerifier(nonces=NonceIssuer(b"s" * 32))
+    header = header_of(key, typ="JWT", alg="HS256", jwk={**key.jwk, "d": "x"})
+    claims = {"jti": 5, "htm": "PUT", "htu": "https://other.example/", "iat": 0, "nonce": "x", "ath": "x"}
+    good_claims = claims_of("GET", URL, TOKEN, iat=NOW, nonce=NonceIssuer(b"s" * 32).issue(now=NOW))
+    seen = []
+
+    def look(signer: ClientKey = key, values: int = 1, jkt: str = RFC_JKT) -> None:
+        proof = seal(signer, header, claims)
+        seen.append(refused(*[proof] * values, rules=rules, access_token=TOKEN, jkt=jkt).rule)
+
+    look(values=2)
+    look()
+    for part_, name in ((claims, "jti"), (header, "typ"), (header, "alg"), (header, "jwk")):
+        part_[name] = (good_claims if part_ is claims else header_of(key))[name]
+        look(ClientKey("ES256", key.jwk, new_key().sign))
+    look()
+    for name in ("htm", "htu", "nonce", "iat", "ath"):
+        claims[name] = good_claims[name]
+        look()
+    expected = "header claims typ alg private_key signature htm htu nonce iat ath jkt"
+    assert [str(rule) for rule in seen] == expected.split()
+    assert verify(seal(key, header, claims), rules=rules, access_token=TOKEN, jkt=key.jkt).jkt == key.jkt
 
 
 def test_importing_loads_no_client_and_no_cryptography() -> None:
-    heavy = ("httpx", "keyring", "authlib", "joserfc", "oidcclient", "cryptography", "anyio")
+    heavy = ("httpx", "keyring", "authlib", "joserfc", "oidcclient", "cryptography", "anyio", "redis")
     script = f"import sys, oidcclient_dpop.server; sys.exit(' '.join(m for m in {heavy} if m in sys.modules) or None)"
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

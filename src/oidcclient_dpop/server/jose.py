@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import ProofRefused, Rule
 
 MAX_PROOF = 8_192  # characters; HTTP servers take no longer fields either
 MAX_JTI = 128  # characters; RFC 9449 section 11.1: guards the memory for replays
 PARTS = 3  # RFC 7515 section 7.1
+
+# RFC 4648 section 5. What only the other alphabet has, and padding, becomes what neither has.
+_FROM_URL = bytes.maketrans(b"-_+/=", b"+/   ")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_PADDING = (b"", b"===", b"==", b"=")  # by the length modulo 4; no encoding leaves 1, and three are refused
 
 
 def decode(text: str) -> bytes:
@@ -24,15 +28,17 @@ def decode(text: str) -> bytes:
     Raises:
         ValueError: It is anything else.
     """
-    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if encode(data) != text:  # Python's decoder skips what it does not know
+    plain = text.encode("ascii").translate(_FROM_URL)
+    plain += _PADDING[len(plain) % 4]
+    data = a2b_base64(plain)
+    if b2a_base64(data, newline=False) != plain:  # Python's decoder skips what it does not know
         raise ValueError("not base64url")
     return data
 
 
 def encode(data: bytes) -> str:
     """Encode as base64url without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode()
 
 
 def token_hash(access_token: str) -> str:
@@ -40,9 +46,9 @@ def token_hash(access_token: str) -> str:
     return encode(hashlib.sha256(access_token.encode("ascii")).digest())
 
 
-def same(left: str, right: str) -> bool:
-    """Compare in constant time, whatever the characters are."""
-    return hmac.compare_digest(left.encode("utf-8", "surrogatepass"), right.encode("utf-8", "surrogatepass"))
+def same(sent: str, ours: str) -> bool:
+    """Compare what was sent with a hash, a thumbprint or a nonce of ours, in constant time."""
+    return sent.isascii() and hmac.compare_digest(sent, ours)  # ours is ASCII
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -56,6 +62,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")  # RFC 8259 section 6; Python reads NaN and Infinity
 
 
+_WHITESPACE = " \t\n\r"  # RFC 8259 section 2
 _JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
@@ -67,26 +74,34 @@ def read_object(segment: str) -> dict[str, Any]:
         ProofRefused: It holds anything else.
     """
     try:
-        value = _JSON.decode(decode(segment).decode("utf-8"))
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise ProofRefused(Rule.JWT, "The proof is no well-formed JWT")
+        text = decode(segment).decode("utf-8").strip(_WHITESPACE)
+        value, end = _JSON.raw_decode(text)
+    except (ValueError, RecursionError) as error:
+        raise _malformed() from error
+    if end != len(text) or not isinstance(value, dict):
+        raise _malformed()
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Compact:
-    """The three segments of a JWT as they came."""
+def _malformed() -> ProofRefused:
+    return ProofRefused(Rule.JWT, "The proof is no well-formed JWT")
 
-    header: str = field(repr=False)
-    payload: str = field(repr=False)
-    signature: str = field(repr=False)
 
-    @property
-    def signed(self) -> bytes:
-        """What the signature is over (RFC 7515 section 5.2 step 8)."""
-        return f"{self.header}.{self.payload}".encode("ascii")
+class Compact(NamedTuple):
+    """
+    A JWT, taken apart.
+
+    Attributes:
+        header: Its first segment, as it came.
+        payload: Its second segment, as it came.
+        signature: The third, decoded.
+        signed: What the signature is over (RFC 7515 section 5.2 step 8).
+    """
+
+    header: str
+    payload: str
+    signature: bytes
+    signed: bytes
 
 
 def split(proof_headers: Sequence[str]) -> Compact:
@@ -102,12 +117,15 @@ def split(proof_headers: Sequence[str]) -> Compact:
         raise ProofRefused(Rule.JWT, f"The proof is longer than {MAX_PROOF} characters")
     parts = proof.split(".")
     if len(parts) != PARTS or not proof.isascii():
-        raise ProofRefused(Rule.JWT, "The proof is no well-formed JWT")
-    return Compact(*parts)
+        raise _malformed()
+    try:
+        signature = decode(parts[2])
+    except ValueError as error:
+        raise _malformed() from error
+    return Compact(parts[0], parts[1], signature, proof[: proof.rindex(".")].encode("ascii"))
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(NamedTuple):
     """The claims of a proof, of the right types."""
 
     jti: str
@@ -121,15 +139,15 @@ class Claims:
 def read_claims(segment: str) -> Claims:
     """Read the payload (RFC 9449 section 4.3 step 3, with the types of section 4.2)."""
     value = read_object(segment)
-    jti, iat = value.get("jti"), value.get("iat")
+    jti, htm, htu, iat, nonce, ath = map(value.get, Claims._fields)
     if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI:
         raise ProofRefused(Rule.CLAIMS, f"The jti is a text of 1 to {MAX_JTI} characters")
+    if not isinstance(htm, str) or not isinstance(htu, str):
+        raise ProofRefused(Rule.CLAIMS, "The htm and the htu are texts")
     if not isinstance(iat, int | float) or isinstance(iat, bool):
         raise ProofRefused(Rule.CLAIMS, "The iat is a number")
-    for name in ("htm", "htu"):
-        if not isinstance(value.get(name), str):
-            raise ProofRefused(Rule.CLAIMS, f"The {name} is a text")
-    for name in ("nonce", "ath"):
-        if not isinstance(value.get(name, ""), str):
-            raise ProofRefused(Rule.CLAIMS, f"The {name} is a text, if it is there")
-    return Claims(jti, value["htm"], value["htu"], iat, value.get("nonce"), value.get("ath"))
+    if not isinstance(nonce, str) and (nonce is not None or "nonce" in value):
+        raise ProofRefused(Rule.CLAIMS, "The nonce is a text, if it is there")
+    if not isinstance(ath, str) and (ath is not None or "ath" in value):
+        raise ProofRefused(Rule.CLAIMS, "The ath is a text, if it is there")
+    return Claims(jti, htm, htu, iat, nonce, ath)

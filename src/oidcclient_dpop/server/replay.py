@@ -110,7 +110,8 @@ class MemoryReplayCache:
         key = replay_key(proof)
         until = math.ceil(proof.expires_at)
         with self._lock:
-            self._forget(now)
+            if self._seconds and self._seconds[0] < now:
+                self._forget(now)
             seen = self._seen[key[0] % SHARDS]
             known = seen.get(key)
             if known is not None and known >= now:

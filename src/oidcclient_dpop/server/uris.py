@@ -13,7 +13,12 @@ _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([0-9]{0,5}))?", re.
 _ALLOWED = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")  # RFC 3986 section 2
 _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # section 2.3
-_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,;=:@-][^/%]*)+/?")  # nothing in it to normalise
+# What is in its normal form at a glance, as most addresses are: one look instead of five.
+_NORMAL = re.compile(
+    r"https?://[a-z0-9.-]+(?::(?!0|80/|443/)[0-9]{1,5})?(?=/)"
+    r"(?:/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~!$&'()*+,;=:@-]*)*/?",
+    re.ASCII,
+)
 
 
 def normal_uri(uri: str) -> str:
@@ -26,12 +31,16 @@ def normal_uri(uri: str) -> str:
     Raises:
         ProofRefused: It is no http or https URI, or names a user (RFC 9110 section 4.2.4).
     """
+    return uri if _NORMAL.fullmatch(uri) else _normalised(uri)
+
+
+def _normalised(uri: str) -> str:
     found = _URI.fullmatch(uri) if _ALLOWED.fullmatch(uri) else None
     if found is None:
         raise ProofRefused(Rule.HTU, "The address is no http or https URI")
     scheme, authority, path = found[1].lower(), found[2], found[3]
     host, port = _host_and_port(scheme, authority)
-    return f"{scheme}://{host}{port}{_normal_path(path)}"
+    return f"{scheme}://{host}{port}{_without_dots(_normal_encoding(path)) or '/'}"
 
 
 def has_query_or_fragment(uri: str) -> bool:
@@ -48,12 +57,6 @@ def _host_and_port(scheme: str, authority: str) -> tuple[str, str]:
     host = _normal_encoding(found[1]).lower()
     port = int(found[2] or _DEFAULT_PORTS[scheme])
     return host, "" if port == _DEFAULT_PORTS[scheme] else f":{port}"
-
-
-def _normal_path(path: str) -> str:
-    if _PLAIN_PATH.fullmatch(path):
-        return path
-    return _without_dots(_normal_encoding(path)) or "/"
 
 
 def _normal_encoding(text: str) -> str:

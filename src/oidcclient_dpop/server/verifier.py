@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from .algorithms import ALGORITHMS, DEFAULT_ALGORITHMS, ProofKey, read_key
+from .algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
 from .errors import USE_DPOP_NONCE, ProofRefused, Rule
-from .jose import Claims, Compact, decode, read_claims, read_object, same, split, token_hash
+from .jose import Claims, read_claims, read_object, same, split, token_hash
 from .nonces import NonceCheck
 from .uris import has_query_or_fragment, normal_uri
+
+if TYPE_CHECKING:
+    from .keys import ProofKey
 
 __all__ = ["ProofVerifier", "VerifiedProof"]
 
 IAT_PAST_S = 60.0  # seconds; FAPI 2.0 section 5.3.2.1: refuse what is older
 IAT_FUTURE_S = 10.0  # seconds; the same section: accept a clock that is up to 10 s ahead
+SERVER_SKEW_S = 5.0  # seconds
+LAST_IAT = 2.0**53  # seconds; no clock shows more, and no float that is a time counts further
 KEPT_KEYS = 1_024  # of a few kilobytes each
 LONGEST_KEPT_HEADER = 2_048  # characters; an RSA key of 8192 bits has more and is read each time
 
@@ -54,10 +59,16 @@ class ProofVerifier:
 
     Args:
         algorithms: What proofs may be signed with, out of `ALGORITHMS`.
-        past: How old a proof may be, in seconds.
-        future: How far ahead its clock may be, in seconds.
+        past: How old a proof may be by its `iat`, in seconds: the way of the request, and a client's clock that is
+            behind.
+        future: How far a client's clock may be ahead, in seconds.
         nonces: Checks the server's nonces (RFC 9449 sections 8 and 9); None leaves a `nonce` claim alone.
         nonce_required: Whether a proof without a nonce is refused; one with a wrong nonce always is.
+        skew_with_nonce: How far a client's clock may be off, either way, in a proof with a nonce of the server, in
+            seconds; such a nonce shows by itself that the proof is new (section 11.1). None: no further than without
+            one. `math.inf`: the nonce alone counts.
+        server_skew: How far the clocks of the servers that share a `ReplayCache` may be apart, in seconds. A proof is
+            remembered so much longer than it is accepted here.
     """
 
     def __init__(
@@ -68,20 +79,24 @@ class ProofVerifier:
         future: float = IAT_FUTURE_S,
         nonces: NonceCheck | None = None,
         nonce_required: bool = False,
+        skew_with_nonce: float | None = None,
+        server_skew: float = SERVER_SKEW_S,
     ) -> None:
         if unknown := set(algorithms) - set(ALGORITHMS):
             raise ValueError(f"no such algorithm: {', '.join(sorted(unknown))}; there are {', '.join(ALGORITHMS)}")
         if not algorithms:
             raise ValueError("without an algorithm every proof is refused")
-        if past < 0 or future < 0:
-            raise ValueError("past and future are seconds")
-        if nonce_required and nonces is None:
-            raise ValueError("nonce_required needs nonces")
+        if nonces is None and (nonce_required or skew_with_nonce is not None):
+            raise ValueError("nonce_required and skew_with_nonce need nonces")
+        skew = 0.0 if skew_with_nonce is None else skew_with_nonce
+        if not (0 <= past < math.inf and 0 <= future < math.inf and 0 <= server_skew < math.inf and skew >= 0):
+            raise ValueError("past, future and the skews are seconds")  # and no NaN: it compares as neither
         self.algorithms = tuple(algorithms)
-        self._past = past
-        self._future = future
         self._nonces = nonces
         self._nonce_required = nonce_required
+        self._window = past, future
+        self._window_with_nonce = max(past, skew), max(future, skew)
+        self._server_skew = server_skew
         self._keys = _KnownKeys()
 
     def verify(
@@ -112,18 +127,20 @@ class ProofVerifier:
         compact = split(proof_headers)  # steps 1 and 2
         claims = read_claims(compact.payload)  # steps 2 and 3
         key = self._keys.find(compact.header) or self._read_header(compact.header)  # steps 4, 5 and 7
-        _check_signature(compact, key)  # step 6
+        key.verify(compact.signature, compact.signed)  # step 6
         self._keys.keep(compact.header, key)
         if claims.htm != method:  # step 8; RFC 9110 section 9.1: the case counts
             raise ProofRefused(Rule.HTM, "The htm is not the method of the request")
-        htu = _check_htu(claims, url)  # step 9
-        self._check_nonce(claims, now)  # step 10
-        self._check_iat(claims, now)  # step 11
+        htu = _check_htu(claims.htu, url)  # step 9
+        until = self._check_freshness(claims, now)  # steps 10 and 11
         _check_binding(claims, key, access_token, jkt)  # step 12
-        iat = float(claims.iat)
-        return VerifiedProof(key.jkt, claims.jti, iat, claims.nonce, key.jwk, htu, iat + self._past)
+        return VerifiedProof(
+            key.jkt, claims.jti, float(claims.iat), claims.nonce, key.jwk, htu, until + self._server_skew
+        )
 
     def _read_header(self, segment: str) -> ProofKey:
+        from .keys import read_key  # noqa: PLC0415 - it loads cryptography
+
         header = read_object(segment)
         if "crit" in header:  # RFC 7515 section 4.1.11: none is understood here
             raise ProofRefused(Rule.JWT, "The proof has critical headers")
@@ -134,45 +151,41 @@ class ProofVerifier:
             raise ProofRefused(Rule.ALG, f"The alg is one of {', '.join(self.algorithms)}")
         return read_key(alg, header.get("jwk"))
 
-    def _check_nonce(self, claims: Claims, now: float) -> None:
+    def _check_freshness(self, claims: Claims, now: float) -> float:
+        """Section 4.3 steps 10 and 11; return until when the proof would be accepted, in Unix seconds."""
+        nonce_until = self._check_nonce(claims.nonce, now)
+        past, future = self._window if nonce_until == math.inf else self._window_with_nonce
+        _check_iat(claims.iat, now, past, future)
+        return min(claims.iat + past, nonce_until)
+
+    def _check_nonce(self, nonce: str | None, now: float) -> float:
         """Section 4.3 step 10; section 11.3: no proof without a nonce where one is wanted."""
-        if self._nonces is None:
-            return
-        if claims.nonce is not None:
-            self._nonces.check(claims.nonce, now=now)
-        elif self._nonce_required:
-            raise ProofRefused(Rule.NONCE, "The proof needs the server's nonce", error=USE_DPOP_NONCE)
-
-    def _check_iat(self, claims: Claims, now: float) -> None:
-        """Section 4.3 step 11 and section 11.1."""
-        if claims.iat < now - self._past:
-            raise ProofRefused(Rule.IAT, f"The iat is more than {self._past:g} seconds in the past")
-        if claims.iat > now + self._future:
-            raise ProofRefused(Rule.IAT, f"The iat is more than {self._future:g} seconds in the future")
+        if self._nonces is not None:
+            if nonce is not None:
+                return self._nonces.check(nonce, now=now)
+            if self._nonce_required:
+                raise ProofRefused(Rule.NONCE, "The proof needs the server's nonce", error=USE_DPOP_NONCE)
+        return math.inf  # no nonce ends it
 
 
-def _check_signature(compact: Compact, key: ProofKey) -> None:
-    """Section 4.3 step 6."""
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - loaded with the first key
-
-    try:
-        signature = decode(compact.signature)
-    except ValueError as error:
-        raise ProofRefused(Rule.JWT, "The proof is no well-formed JWT") from error
-    try:
-        key.check(signature, compact.signed)
-    except InvalidSignature as error:
-        raise ProofRefused(Rule.SIGNATURE, "The signature does not verify") from error
+def _check_iat(iat: float, now: float, past: float, future: float) -> None:
+    """Section 4.3 step 11 and section 11.1."""
+    if not -LAST_IAT < iat < LAST_IAT:
+        raise ProofRefused(Rule.IAT, "The iat is no time")
+    if iat < now - past:
+        raise ProofRefused(Rule.IAT, f"The iat is more than {past:g} seconds in the past")
+    if iat > now + future:
+        raise ProofRefused(Rule.IAT, f"The iat is more than {future:g} seconds in the future")
 
 
-def _check_htu(claims: Claims, url: str) -> str:
+def _check_htu(htu: str, url: str) -> str:
     """Section 4.3 step 9; section 4.2 says what an htu is without."""
-    if has_query_or_fragment(claims.htu):
+    if has_query_or_fragment(htu):
         raise ProofRefused(Rule.HTU, "The htu has no query and no fragment")
-    htu = normal_uri(claims.htu)
-    if claims.htu != url and htu != normal_uri(url):
+    normal = normal_uri(htu)
+    if htu != url and normal != normal_uri(url):
         raise ProofRefused(Rule.HTU, "The htu is not the address of the request")
-    return htu
+    return normal
 
 
 def _check_binding(claims: Claims, key: ProofKey, access_token: str | None, jkt: str | None) -> None:
@@ -192,24 +205,25 @@ class _KnownKeys:
     """
     Keys whose proofs verified before, by the very header that brought them.
 
-    Reading a key costs about as much as the signature. A header gets in only after a signature by its key, so that
+    Reading a key costs a quarter of the signature. A header gets in only after a signature by its key, so that
     nobody can push the others out with keys made up for nothing.
+
+    There are two halves. When the new one is full the old one is dropped, and with it what was not used since the
+    last time: nearly what a list in order of use would drop, without keeping an order or a lock. Each step is one
+    operation of a dictionary; two threads at once can at worst drop a key too early.
     """
 
     def __init__(self) -> None:
-        self._keys: OrderedDict[str, ProofKey] = OrderedDict()
-        self._lock = threading.Lock()
+        self._new: dict[str, ProofKey] = {}
+        self._old: dict[str, ProofKey] = {}
 
     def find(self, header: str) -> ProofKey | None:
-        with self._lock:
-            return self._keys.get(header)
+        return self._new.get(header) or self._old.get(header)
 
     def keep(self, header: str, key: ProofKey) -> None:
-        """Remember a key as the one used last."""
-        if len(header) > LONGEST_KEPT_HEADER:
+        """Remember a key as one used lately."""
+        if header in self._new or len(header) > LONGEST_KEPT_HEADER:
             return
-        with self._lock:
-            self._keys[header] = key
-            self._keys.move_to_end(header)
-            if len(self._keys) > KEPT_KEYS:
-                self._keys.popitem(last=False)
+        if len(self._new) >= KEPT_KEYS // 2:
+            self._old, self._new = self._new, {}
+        self._new[header] = key
