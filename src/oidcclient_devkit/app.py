@@ -13,7 +13,19 @@ from oidcclient_dpop.server import ReplayUnavailable
 from . import api, cors
 from .answers import Answer, json_answer
 from .core import Core
-from .endpoints import authorize, documents, end_session, home, interaction, introspection, par, tokens, userinfo
+from .endpoints import (
+    authorize,
+    device,
+    device_authorization,
+    documents,
+    end_session,
+    home,
+    interaction,
+    introspection,
+    par,
+    tokens,
+    userinfo,
+)
 from .exchange import Exchange, TooLarge, read_exchange
 from .misbehaviours import bend_answer, stand_in
 from .pages.render import error_page
@@ -34,6 +46,8 @@ ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
     ("/consent/{id}", "GET POST", "consent", interaction.consent_page),
     ("/token", "POST", "token", tokens.token),
     ("/revoke", "POST", "revoke", tokens.revoke),
+    ("/device-authorization", "POST", "device_authorization", device_authorization.device_authorization),
+    (device_authorization.PAGE, "GET POST", "device", device.device),
     ("/introspect", "POST", "introspect", introspection.introspect),
     ("/userinfo", "GET POST", "userinfo", userinfo.userinfo),
     ("/end-session", "GET POST", "end_session", end_session.end_session),

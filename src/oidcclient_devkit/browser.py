@@ -31,8 +31,9 @@ class Browser:
     After `join()`, `pages` holds every answer in order and `error` what went wrong, if anything did.
     """
 
-    def __init__(self, username: str, password: str, *, deny: bool = False) -> None:
+    def __init__(self, username: str, password: str, *, deny: bool = False, user_code: str | None = None) -> None:
         self.username = username
+        self.user_code = user_code  # what a device shows (RFC 8628)
         self._password = password
         self.deny = deny
         self.pages: list[Page] = []
@@ -126,7 +127,10 @@ class Browser:
             choice = "deny" if self.deny else "allow"
             offered = form.buttons["decision"]
             press = choice if choice in offered else offered[0]
-        return form.encode({"username": self.username, "password": self._password}, press=press)
+        typed = {"username": self.username, "password": self._password}
+        if self.user_code is not None:
+            typed["user_code"] = self.user_code
+        return form.encode(typed, press=press)
 
 
 def _origin(page: Page) -> str:

@@ -11,11 +11,15 @@ from .browser import Browser
 from .clients import DESKTOP, Client, default_clients
 from .controls import Active, Controls, check_endpoint, prepared_answer
 from .core import Core
+from .devices import decide, find_waiting
+from .grant_rules import DEVICE_CODE_LIFETIME, POLL_INTERVAL
 from .keys import Keys
 from .misbehaviours import check_name
 from .proof_rules import NONCE_MODES, NonceMode
 from .records import RequestLog
 from .serving import ServerThread, bind, origin
+from .signing_in import sign_in
+from .store import DeviceRequest
 from .users import User, default_users
 
 
@@ -132,10 +136,24 @@ class Provider:
             raise ValueError(f"no user is called {username!r}; there are {', '.join(self.users)}")
         self._controls.sign_in_as = username
 
-    def browser(self, user: str = "ann", *, deny: bool = False) -> Browser:
-        """Return a scripted person: call it with an address, as `open_browser`."""
+    def browser(self, user: str = "ann", *, deny: bool = False, user_code: str | None = None) -> Browser:
+        """Return a scripted person: call it with an address, as `open_browser`; `user_code` is what a device shows."""
         person = self.users[user]
-        return Browser(person.username, person.password, deny=deny)
+        return Browser(person.username, person.password, deny=deny, user_code=user_code)
+
+    def approve_device(self, user_code: str, user: str = "ann") -> None:
+        """Let the device that shows this code have what it asked for, as a person does on the page (RFC 8628)."""
+        decide(self._waiting(user_code), sign_in(self.core, self.users[user].username, "pwd"))
+
+    def deny_device(self, user_code: str) -> None:
+        """Refuse the device that shows this code."""
+        decide(self._waiting(user_code), None)
+
+    def _waiting(self, user_code: str) -> DeviceRequest:
+        waiting = find_waiting(self.core, user_code)
+        if waiting is None:
+            raise ValueError(f"no device waits with the code {user_code!r}")
+        return waiting
 
     # What was asked
 
@@ -168,6 +186,10 @@ class Provider:
     def refuse_refresh(self, times: int = 1) -> None:
         """Answer the next refresh requests with invalid_grant."""
         self._controls.refuse_refreshes = times
+
+    def set_device_codes(self, *, lifetime: int = DEVICE_CODE_LIFETIME, interval: int = POLL_INTERVAL) -> None:
+        """Let device codes issued from now on live this long, and be asked about this often; in seconds."""
+        self._controls.grants.device_lifetime, self._controls.grants.device_interval = lifetime, interval
 
     def rotate_keys(self, *, keep_old: bool = True) -> None:
         """Sign with new keys; the old ones stay in the JWKS or vanish at once."""

@@ -105,6 +105,30 @@ class RefreshToken:
 
 
 @dataclass(slots=True)
+class DeviceRequest:
+    """A device that waits for a person elsewhere (RFC 8628). The grant gets its person when it is approved."""
+
+    device_code: str = field(repr=False)
+    user_code: str
+    grant: Grant
+    expires_at: float
+    interval: float  # seconds
+    approved: bool | None = None  # None until somebody decided
+    polled_at: float | None = None
+    used: bool = False
+
+    # The names below are those Authlib asks for.
+
+    def get_client_id(self) -> str:
+        """Return the client it was issued to."""
+        return self.grant.client_id
+
+    def get_scope(self) -> str:
+        """Return the scope that was asked for."""
+        return self.grant.scope
+
+
+@dataclass(slots=True)
 class AccessToken:
     """An issued access token, by its jti: a JWT alone cannot be revoked."""
 
@@ -152,6 +176,8 @@ class Store:
     codes: dict[str, AuthorizationCode] = field(default_factory=dict)
     refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict)
     access_tokens: dict[str, AccessToken] = field(default_factory=dict)
+    devices: dict[str, DeviceRequest] = field(default_factory=dict)  # by device code
+    wrong_user_codes: list[float] = field(default_factory=list)  # when somebody typed one
     pushed: dict[str, PushedRequest] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     interactions: dict[str, Interaction] = field(default_factory=dict)

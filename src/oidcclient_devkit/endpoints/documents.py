@@ -50,6 +50,7 @@ def metadata(core: Core, _exchange: Exchange) -> Answer:
         "dpop_signing_alg_values_supported": list(core.controls.proofs.algorithms),
         "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algs,
+        "device_authorization_endpoint": core.address("/device-authorization"),
         "introspection_endpoint": core.address("/introspect"),
         "introspection_endpoint_auth_methods_supported": [name for name in AUTH_METHODS if name != "none"],
         "introspection_endpoint_auth_signing_alg_values_supported": assertion_algs,

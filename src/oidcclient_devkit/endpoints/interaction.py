@@ -4,12 +4,13 @@ import hmac
 from collections.abc import Callable
 
 from oidcclient_devkit.answers import Answer
+from oidcclient_devkit.clients import Client
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange
 from oidcclient_devkit.grants.code import granted_scope
 from oidcclient_devkit.pages.render import error_page, page
 from oidcclient_devkit.signing_in import sign_in
-from oidcclient_devkit.store import Interaction, Session
+from oidcclient_devkit.store import Interaction, Session, SignedIn
 from oidcclient_devkit.users import User
 
 from .authorize import finish, needs_consent, next_step
@@ -45,18 +46,12 @@ def consent_page(core: Core, exchange: Exchange) -> Answer:
 
 def _sign_in(core: Core, exchange: Exchange, waiting: Interaction, session: Session) -> Answer:
     if exchange.method != "POST":
-        return _show_sign_in(core, waiting, session, hint=waiting.request.payload.data.get("login_hint", ""))
+        return _show_sign_in(core, waiting, session)
     if exchange.value("decision") == "deny":
         return finish(core, exchange, waiting, denied=True)
-    username = _chosen(core, exchange, session)
+    username = chosen_person(core, exchange, session)
     if username is None:
-        return _show_sign_in(
-            core,
-            waiting,
-            session,
-            hint=exchange.value("username") or "",
-            problem="That name and password do not go together.",
-        )
+        return _show_sign_in(core, waiting, session, typed=exchange.value("username") or "")
     waiting.signed_in = sign_in(core, username, waiting.acr)
     del core.store.sessions[session.id]
     session = core.store.new_session(waiting.signed_in)
@@ -64,7 +59,7 @@ def _sign_in(core: Core, exchange: Exchange, waiting: Interaction, session: Sess
     return with_cookie(core, session, next_step(core, exchange, waiting))
 
 
-def _chosen(core: Core, exchange: Exchange, session: Session) -> str | None:
+def chosen_person(core: Core, exchange: Exchange, session: Session) -> str | None:
     """Return who signed in: by password, or the person who is here already and chose to go on."""
     if exchange.value("decision") == "continue" and session.signed_in is not None:
         return session.signed_in.username
@@ -76,20 +71,44 @@ def _knows(user: User, password: str) -> bool:
     return hmac.compare_digest(user.password.encode(), password.encode())
 
 
-def _show_sign_in(core: Core, waiting: Interaction, session: Session, *, hint: str, problem: str = "") -> Answer:
+def _show_sign_in(core: Core, waiting: Interaction, session: Session, *, typed: str | None = None) -> Answer:
     data = waiting.request.payload.data
-    may_continue = "select_account" in data.get("prompt", "").split() and session.signed_in is not None and not problem
+    chooses = "select_account" in data.get("prompt", "").split() and typed is None
+    return sign_in_form(
+        core,
+        session,
+        client=core.clients[data["client_id"]],
+        acr=waiting.acr,
+        hint=data.get("login_hint", "") if typed is None else typed,
+        wrong=typed is not None,
+        here=session.signed_in if chooses else None,
+        form_target=data["redirect_uri"],
+    )
+
+
+def sign_in_form(
+    core: Core,
+    session: Session,
+    *,
+    client: Client,
+    acr: str,
+    hint: str = "",
+    wrong: bool = False,
+    here: SignedIn | None = None,
+    form_target: str | None = None,
+) -> Answer:
+    """Show the form for name and password; it is sent to the address it is shown at."""
     return page(
         "sign_in.html",
-        status=400 if problem else 200,
-        form_target=data["redirect_uri"],
-        client=core.clients[data["client_id"]],
+        status=400 if wrong else 200,
+        form_target=form_target,
+        client=client,
         users=list(core.users.values()),
-        here=core.users[session.signed_in.username] if may_continue and session.signed_in else None,
+        here=core.users[here.username] if here else None,
         hint=hint,
-        problem=problem,
+        problem="That name and password do not go together." if wrong else "",
         csrf=session.csrf,
-        acr=waiting.acr,
+        acr=acr,
     )
 
 

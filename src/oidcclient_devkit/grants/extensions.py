@@ -6,7 +6,6 @@ from typing import Any
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import OpenIDCode
-from authlib.oidc.core.errors import RequestNotSupportedError
 
 from oidcclient_devkit.core import Core
 
@@ -47,8 +46,6 @@ class RequestParameters:
         """Refuse what cannot be honoured, and keep the `claims` parameter, decoded."""
         request = grant.request
         data = request.payload.data
-        if "request" in data:
-            raise RequestNotSupportedError("Request objects are not supported; push the request instead.")
         if data.get("response_mode", "query") not in RESPONSE_MODES:
             raise InvalidRequestError("The response_mode is query or form_post.")
         if data.get("response_mode") == "form_post" and not data["redirect_uri"].startswith("http"):
@@ -74,7 +71,7 @@ class OpenIDRequest(OpenIDCode):  # type: ignore[misc]  # Authlib has no types
 
     def encode_id_token(self, token: dict[str, Any], request: Any) -> str:
         """Make the ID Token with the provider's own clock and keys."""
-        record = request.authorization_code or request.refresh_token
+        record = request.authorization_code or request.refresh_token or request.credential
         return new_id_token(
             self._core,
             request.client,

@@ -14,6 +14,7 @@ from oidcclient_devkit.proofs import client_proof, ignores_proof
 from .client_auth import ClientAssertion, authenticate_basic, methods_to_try
 from .client_credentials import ClientCredentialsGrant
 from .code import CodeGrant
+from .device import DeviceGrant
 from .extensions import OpenIDRequest, RequestParameters, S256Challenge
 from .refresh import RefreshGrant
 from .requests import OAuthRequest
@@ -33,6 +34,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
         self.register_grant(CodeGrant, [S256Challenge(required=True), RequestParameters(core), OpenIDRequest(core)])
         self.register_grant(RefreshGrant, [OpenIDRequest(core)])
         self.register_grant(ClientCredentialsGrant)
+        self.register_grant(DeviceGrant, [OpenIDRequest(core)])
 
     def query_client(self, client_id: str) -> Client | None:
         """Find a registered app."""
@@ -45,6 +47,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
         """
         del methods
         client: Client = super().authenticate_client(request, methods_to_try(request), endpoint)
+        request.client = client
         request.ignores_proof = ignores_proof(self.core, request.form.get("grant_type"))
         if endpoint in {"token", "par"} and not request.ignores_proof:
             request.proof = client_proof(self.core, request.exchange, endpoint, client)
