@@ -39,7 +39,7 @@ def test_the_map_is_a_table_of_four_columns_without_gaps() -> None:
 
 @pytest.mark.parametrize("name", sorted({name for row in ROWS for name in quoted(row[2])}))
 def test_each_function_of_the_map_exists(name: str) -> None:
-    parts = f"oidcclient.{name}".split(".")
+    parts = (name if name.startswith("oidcclient_dpop.") else f"oidcclient.{name}").split(".")
     last = next(place for place, part in enumerate(parts) if place and not is_module(parts[: place + 1]))
     found = reduce(getattr, parts[last:], importlib.import_module(".".join(parts[:last])))
     assert callable(found)
