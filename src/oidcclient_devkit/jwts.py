@@ -73,7 +73,7 @@ def read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     try:
         header, claims = (json.loads(unb64(part)) for part in token.split(".")[:2])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadToken("not a JWT") from error
     if not isinstance(header, dict) or not isinstance(claims, dict) or token.count(".") != 2:  # noqa: PLR2004 - three parts, RFC 7515 section 7.1
         raise BadToken("not a signed JWT")

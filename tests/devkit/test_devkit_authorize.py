@@ -331,7 +331,6 @@ def test_an_id_token_hint_about_somebody_else_is_login_required(app: Any) -> Non
         ({"claims": "{"}, "invalid_request"),
         ({"claims": "[]"}, "invalid_request"),
         ({"claims": '{"userinfo": 1}'}, "invalid_request"),
-        ({"request": "e30.e30."}, "request_not_supported"),
         ({"resource": "https://unknown.example"}, "invalid_target"),
         ({"resource": "relative"}, "invalid_target"),
         ({"resource": "https://api.example/#fragment"}, "invalid_target"),

@@ -6,6 +6,7 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError, UnauthorizedClientError
 from authlib.oidc.core.errors import ConsentRequiredError, InvalidRequestURIError
 
+from oidcclient_devkit import request_objects
 from oidcclient_devkit.answers import Answer, printable, redirect_answer
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange, Pairs, first, repeated
@@ -48,8 +49,8 @@ def authorize(core: Core, exchange: Exchange) -> Answer:
 def _full_request(core: Core, exchange: Exchange) -> Pairs:
     """Return the parameters, those that were pushed if there are any."""
     request_uri, client_id = exchange.value("request_uri"), exchange.value("client_id")
-    if request_uri is None:
-        return exchange.params
+    if request_uri is None or exchange.value("request") is not None:
+        return _unpacked(core, exchange.params, client_id)
     # RFC 9126 section 4: the client_id in the address must be that of the push; nothing else there counts.
     pushed = par.take(core, request_uri, client_id)
     if pushed is None:
@@ -61,6 +62,22 @@ def _full_request(core: Core, exchange: Exchange) -> Pairs:
             ("client_id", client_id or "(none)"),
         )
     return (*pushed, ("request_uri", request_uri))
+
+
+def _unpacked(core: Core, params: Pairs, client_id: str | None) -> Pairs:
+    """Return the parameters of the request object, if there is one: nothing beside it counts, not even where to go."""
+    client = core.clients.get(client_id or "")
+    if client is None:
+        return params  # that is refused first
+    try:
+        return request_objects.unpack(core, params, client)
+    except OAuth2Error as error:
+        raise PageError(
+            "This app's request was refused",
+            str(error.description),
+            ("error", str(error.error)),
+            ("client_id", client.client_id),
+        ) from error
 
 
 def _check_redirect(core: Core, params: Pairs) -> None:

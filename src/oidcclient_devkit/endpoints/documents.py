@@ -8,7 +8,8 @@ from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange
 from oidcclient_devkit.grants.client_auth import KEY_ALGS, SECRET_ALGS
 from oidcclient_devkit.grants.extensions import PROMPTS, RESPONSE_MODES
-from oidcclient_devkit.keys import SIGNING_ALGS
+from oidcclient_devkit.keys import ENCRYPTION_ALGS, SIGNING_ALGS
+from oidcclient_devkit.request_objects import ENCRYPTION_METHODS
 from oidcclient_devkit.signing_in import ACR_VALUES
 
 OIDC_PATH = "/.well-known/openid-configuration"
@@ -38,7 +39,11 @@ def metadata(core: Core, _exchange: Exchange) -> Answer:
         "prompt_values_supported": sorted(PROMPTS),
         "claims_supported": list(CLAIMS),
         "claims_parameter_supported": True,
-        "request_parameter_supported": False,
+        "request_parameter_supported": True,
+        "request_object_signing_alg_values_supported": list(SIGNING_ALGS),
+        "request_object_encryption_alg_values_supported": list(ENCRYPTION_ALGS),
+        "request_object_encryption_enc_values_supported": list(ENCRYPTION_METHODS),
+        "require_signed_request_object": False,
         "request_uri_parameter_supported": False,
         "require_pushed_authorization_requests": False,
         "code_challenge_methods_supported": ["S256"],

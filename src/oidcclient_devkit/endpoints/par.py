@@ -8,6 +8,7 @@ from oidcclient_devkit.exchange import Exchange, Pairs, first
 from oidcclient_devkit.grants.binding import bind_pushed
 from oidcclient_devkit.grants.requests import OAuthRequest
 from oidcclient_devkit.grants.server import OAuthServer
+from oidcclient_devkit.request_objects import unpack_pushed
 from oidcclient_devkit.signing_in import choose_acr
 from oidcclient_devkit.store import PUSHED_LIFETIME, REQUEST_URI_PREFIX, PushedRequest, new_handle
 
@@ -23,7 +24,7 @@ def push(core: Core, exchange: Exchange) -> Answer:
         pushing = OAuthRequest(exchange, core.address("/par"))
         client = server.authenticate_client(pushing, endpoint="par")
         params: Pairs = tuple(pair for pair in exchange.form if pair[0] not in AUTH_PARAMETERS)
-        params = bind_pushed(params, pushing.proof)
+        params = bind_pushed(unpack_pushed(core, params, client), pushing.proof)
         if first(params, "client_id") is None:
             params = (("client_id", client.client_id), *params)
         refusal = _refusal(core, client.client_id, params)
