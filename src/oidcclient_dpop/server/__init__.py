@@ -5,8 +5,12 @@ Checking proofs (RFC 9449): for APIs that take DPoP-bound tokens and for authori
     proof = verifier.verify(method="GET", url=url, proof_headers=values, access_token=token, jkt=cnf["jkt"], now=now)
     replay.use(proof, now=now)
 
-Importing this loads neither an HTTP library nor anything of the client; `cryptography` is loaded with the first key.
+Importing this loads neither an HTTP library nor anything of the client; `cryptography` is loaded with the first key, and
+what needs another library when it is first used.
 """
+
+import importlib
+from typing import TYPE_CHECKING
 
 from .algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
 from .errors import INVALID_DPOP_PROOF, USE_DPOP_NONCE, ProofRefused, ReplayUnavailable, Rule
@@ -15,17 +19,27 @@ from .replay import AsyncReplayCache, MemoryReplayCache, ReplayCache, replay_key
 from .uris import normal_uri
 from .verifier import ProofVerifier, VerifiedProof
 
+if TYPE_CHECKING:
+    from .redis_replay import AsyncRedisReplayCache, RedisReplayCache
+
+_HOMES = {
+    "AsyncRedisReplayCache": ".redis_replay",
+    "RedisReplayCache": ".redis_replay",
+}
+
 __all__ = [
     "ALGORITHMS",
     "DEFAULT_ALGORITHMS",
     "INVALID_DPOP_PROOF",
     "USE_DPOP_NONCE",
+    "AsyncRedisReplayCache",
     "AsyncReplayCache",
     "MemoryReplayCache",
     "NonceCheck",
     "NonceIssuer",
     "ProofRefused",
     "ProofVerifier",
+    "RedisReplayCache",
     "ReplayCache",
     "ReplayUnavailable",
     "Rule",
@@ -33,3 +47,15 @@ __all__ = [
     "normal_uri",
     "replay_key",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

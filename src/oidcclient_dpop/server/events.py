@@ -1,9 +1,9 @@
 """
 What happened while requests were checked, for metrics and logs. No event holds a secret.
 
-Each proof that came makes exactly one of `ProofVerified`, `ProofRejected` and `NonceChallenged`; each request to a
-protected resource ends in exactly one of `RequestAccepted` and `RequestRefused`. All texts but `jkt` and `issuer` are
-out of small, fixed sets, and so are good as labels of a metric.
+Each proof that was checked makes exactly one of `ProofVerified`, `ProofRejected` and `NonceChallenged`; each request
+to a protected resource ends in exactly one of `RequestAccepted` and `RequestRefused`. All texts but `jkt`, `issuer` and
+`message` are out of small, fixed sets, and so are good as labels of a metric.
 
 How many proofs are remembered is no event: it is read when somebody asks, `len(replay_cache)`, which costs nothing.
 With `prometheus_client` that is `gauge.set_function(lambda: len(replay_cache))`.
@@ -18,6 +18,7 @@ from .errors import Rule
 
 __all__ = [
     "AccessTokenRefused",
+    "AuthorizationServerFailed",
     "Event",
     "KeysFetched",
     "NonceChallenged",
@@ -32,7 +33,7 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class ProofVerified:
     """
-    A proof showed what it should, and was used up.
+    A proof showed what it should.
 
     Args:
         at: The endpoint: `"resource"`, or at an authorization server `"token"`, `"par"`, `"userinfo"` and so on.
@@ -123,6 +124,20 @@ class KeysFetched:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class AuthorizationServerFailed:
+    """
+    The authorization server gave no keys or no answer, so that a request was answered with 503.
+
+    Args:
+        issuer: The authorization server.
+        message: What happened; for a log, not for a label.
+    """
+
+    issuer: str
+    message: str
+
+
 Event = (
     ProofVerified
     | ProofRejected
@@ -131,6 +146,7 @@ Event = (
     | RequestAccepted
     | RequestRefused
     | KeysFetched
+    | AuthorizationServerFailed
 )
 Observer = Callable[[Event], None]
 """Takes each event. It is called within the request, by all threads there are: it is quick and does not raise."""

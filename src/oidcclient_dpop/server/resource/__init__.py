@@ -1,0 +1,1 @@
+"""One protected resource: what it takes, what it asks for, and what it answers to all else."""

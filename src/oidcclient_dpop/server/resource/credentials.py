@@ -1,0 +1,91 @@
+"""The access token as a request brings it (RFC 6750 section 2, RFC 9449 section 7.1)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import parse_qsl
+
+from oidcclient_dpop.server.errors import INVALID_DPOP_PROOF
+
+__all__ = ["ApiRequest", "Presented", "Problem", "Scheme", "presented", "tried_scheme"]
+
+Scheme = Literal["DPoP", "Bearer"]
+_SCHEMES: dict[str, Scheme] = {"dpop": "DPoP", "bearer": "Bearer"}
+_TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 9110 section 11.2
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """
+    What is looked at of a request.
+
+    Args:
+        method: As it came, its case kept.
+        raw_path: The path as it came, still encoded, without the query.
+        authorization: The values of all its `Authorization` fields.
+        proofs: The values of all its `DPoP` fields.
+        query: The query as it came: only to see that no token is in it.
+    """
+
+    method: str
+    raw_path: str
+    authorization: tuple[str, ...] = field(default=(), repr=False)
+    proofs: tuple[str, ...] = field(default=(), repr=False)
+    query: str = field(default="", repr=False)
+
+
+class Problem(Exception):
+    """A request that may not go on, before it is told as an answer; `error` is None if it brought no token."""
+
+    def __init__(self, status: int, error: str | None, message: str, **parameters: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = error
+        self.parameters = parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """The one token of a request, and the scheme it came with."""
+
+    scheme: Scheme
+    token: str = field(repr=False)
+
+
+def presented(request: ApiRequest, *, bearer: bool) -> Presented:
+    """
+    Return the token of a request: in one Authorization field and nowhere else.
+
+    Raises:
+        Problem: There is none, there are several, or it came in another way.
+    """
+    if _in_query(request.query):  # RFC 9700 section 4.3.2: no access token in a query, ever
+        raise Problem(400, "invalid_request", "An access token goes into the Authorization header, never into a query")
+    # RFC 9449 section 7.2: both schemes at once. RFC 9110 section 5.3: two fields may arrive joined by a comma.
+    if len(request.authorization) > 1 or any("," in value for value in request.authorization):
+        raise Problem(400, "invalid_request", "Multiple methods used to include access token")
+    scheme = tried_scheme(request)
+    # RFC 6750 section 3.1: no error code for a request with no token, or with a scheme that is not spoken here.
+    if scheme is None or (scheme == "Bearer" and not bearer):
+        raise Problem(401, None, "No access token was sent")
+    token = request.authorization[0].partition(" ")[2].strip(" ")
+    if not _TOKEN68.fullmatch(token):
+        raise Problem(400, "invalid_request", "The Authorization header holds no access token")
+    if scheme == "DPoP" and not request.proofs:
+        raise Problem(401, INVALID_DPOP_PROOF, "There is no DPoP header")
+    return Presented(scheme, token)
+
+
+def tried_scheme(request: ApiRequest) -> Scheme | None:
+    """Return the scheme that a request used, if it is one of ours; schemes have no case (RFC 9110 section 11.1)."""
+    if len(request.authorization) != 1:
+        return None
+    return _SCHEMES.get(request.authorization[0].partition(" ")[0].lower())
+
+
+def _in_query(query: str) -> bool:
+    if "access_token" not in query and "%" not in query:
+        return False
+    return any(name == "access_token" for name, _ in parse_qsl(query, keep_blank_values=True))

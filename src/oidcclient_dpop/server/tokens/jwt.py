@@ -1,0 +1,188 @@
+"""JWT access tokens (RFC 9068)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import oidcclient
+from oidcclient.hooks import Flow
+from oidcclient.protocol import check_issuer
+from oidcclient_dpop.server.algorithms import ALGORITHMS
+from oidcclient_dpop.server.errors import ProofRefused
+from oidcclient_dpop.server.events import Observer
+from oidcclient_dpop.server.jose import PARTS, decode, read_object
+from oidcclient_dpop.server.keys import ProofKey
+
+from .cache import TokenCache
+from .keys import FixedKeys, FoundKeys, KnownKeys
+from .remote import Remote
+from .token import CheckedToken, InvalidAccessToken, TokenRules, checked_token
+
+__all__ = ["JWT_ALGORITHMS", "JWTAccessTokens"]
+
+JWT_ALGORITHMS = tuple(alg for alg in ALGORITHMS if alg != "ES256K")
+"""All that an access token may be signed with: asymmetric ones (RFC 9068 section 2.1), never `none`, never a MAC."""
+
+LONGEST_TOKEN = 16_384  # characters; servers take no longer header fields by far
+_REQUIRED = ("iss", "exp", "aud", "sub")  # RFC 9068 section 2.2, those that mean something here
+_TYPES = ("at+jwt", "application/at+jwt")  # RFC 9068 section 4, and nothing else
+
+
+class JWTAccessTokens:
+    """
+    Checks access tokens that are JWTs (RFC 9068), with the authorization server's keys. Thread-safe.
+
+    Args:
+        issuer: The authorization server, as its metadata spells it.
+        audience: The name or names this API goes by in `aud`.
+        algorithms: What tokens may be signed with, out of `JWT_ALGORITHMS`.
+        untyped: Accept tokens whose `typ` is missing or just `JWT`, from servers that do not follow RFC 9068. Breaks
+            its section 4, knowingly: any other JWT of that issuer for this audience is then an access token too.
+        jwks_uri: Where the keys are, for a server without metadata.
+        jwks: The keys themselves, for a server that publishes none.
+        policy: Limits and named exceptions: `clock_skew`, `allow_http_loopback`, `http_timeout`,
+            `max_response_bytes`, `metadata_max_age`, `jwks_refetch_interval`.
+        http: How the authorization server is reached.
+        cached: How many good tokens are remembered; 0 checks every signature anew.
+        cached_for: How long at most, in seconds, and never beyond `exp`.
+        observer: Takes events.
+
+    Raises:
+        oidcclient.UsageError: The issuer is no https address.
+        ValueError: Another argument is not what it should be.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        audience: str | Collection[str],
+        *,
+        algorithms: Collection[str] = JWT_ALGORITHMS,
+        untyped: bool = False,
+        jwks_uri: str | None = None,
+        jwks: Mapping[str, Any] | None = None,
+        policy: oidcclient.Policy | None = None,
+        http: oidcclient.Http | None = None,
+        cached: int = 10_000,
+        cached_for: float = 60.0,
+        observer: Observer | None = None,
+    ) -> None:
+        policy = policy or oidcclient.Policy()
+        check_issuer(issuer, policy)
+        if not set(algorithms) <= set(JWT_ALGORITHMS) or not algorithms:
+            raise ValueError(f"algorithms are out of {', '.join(JWT_ALGORITHMS)}")
+        if jwks is not None and jwks_uri is not None:
+            raise ValueError("give jwks or jwks_uri, not both")
+        self.issuer = issuer
+        self._algorithms = frozenset(algorithms)
+        self._untyped = untyped
+        required = tuple(name for name in _REQUIRED if name != "sub" or not untyped)
+        self._rules = TokenRules(issuer, audiences_of(audience), policy.clock_skew, required)
+        self._keys = FoundKeys(issuer, jwks_uri, policy, observer) if jwks is None else FixedKeys(jwks)
+        self._cache = TokenCache(cached, cached_for)
+        self._remote = Remote(issuer, policy, http or oidcclient.Http(), observer)
+
+    def check(self, token: str, *, now: float) -> CheckedToken:
+        """
+        Check a token.
+
+        Raises:
+            InvalidAccessToken: It may not be used here.
+            AuthorizationServerUnavailable: The keys could not be fetched.
+        """
+        known = self._cache.find(token, now)
+        return self._remote.run(self._check(token, now)) if known is None else known
+
+    async def check_async(self, token: str, *, now: float) -> CheckedToken:
+        """
+        Check a token on an event loop.
+
+        Raises:
+            InvalidAccessToken: It may not be used here.
+            AuthorizationServerUnavailable: The keys could not be fetched.
+        """
+        known = self._cache.find(token, now)
+        return await self._remote.run_async(self._check(token, now)) if known is None else known
+
+    def close(self) -> None:
+        """Close the connections of `check`."""
+        self._remote.close()
+
+    async def close_async(self) -> None:
+        """Close the connections of `check_async`, on its event loop."""
+        await self._remote.close_async()
+
+    def _check(self, token: str, now: float) -> Flow[CheckedToken]:
+        header, payload, signature = _parts(token)
+        known = yield from self._keys.current(now)
+        key = known.by_header.get(header)
+        if key is not None:
+            _check_signature((key,), f"{header}.{payload}", signature)
+        else:
+            known, candidates = yield from self._candidates(header, known, now)
+            known.keep(header, _check_signature(candidates, f"{header}.{payload}", signature))
+        checked = checked_token(_object(payload), self._rules, now)
+        self._cache.keep(token, checked, now)
+        return checked
+
+    def _candidates(self, header: str, known: KnownKeys, now: float) -> Flow[tuple[KnownKeys, tuple[ProofKey, ...]]]:
+        """Read a header that was not seen before, and find the keys it may mean."""
+        algorithm, kid = self._header(header)
+        if not (found := known.candidates(kid, algorithm)):  # OIDC Core 10.1.1: the keys may have changed
+            known = yield from self._keys.again(now)
+            found = known.candidates(kid, algorithm)
+        if not found:
+            raise InvalidAccessToken("kid", "The access token is signed with no key of its issuer")
+        return known, found
+
+    def _header(self, segment: str) -> tuple[str, str | None]:
+        header = _object(segment)
+        typ, algorithm, kid = header.get("typ"), header.get("alg"), header.get("kid")
+        untyped = self._untyped and (typ is None or (isinstance(typ, str) and typ.lower() == "jwt"))
+        # RFC 7515 section 4.1.9: a media type, so without case
+        if not untyped and not (isinstance(typ, str) and typ.lower() in _TYPES):
+            raise InvalidAccessToken("typ", "The access token is not of type at+jwt")
+        if not isinstance(algorithm, str) or algorithm not in self._algorithms:  # RFC 8725 section 3.1
+            raise InvalidAccessToken("alg", "The access token is signed with an algorithm that is not allowed")
+        if "crit" in header or not isinstance(kid, str | None):  # RFC 7515 section 4.1.11: none is understood here
+            raise InvalidAccessToken("format", "The access token has a header that is not understood")
+        return algorithm, kid
+
+
+def audiences_of(audience: str | Collection[str]) -> frozenset[str]:
+    """Return the names an API goes by, at least one."""
+    names = frozenset([audience] if isinstance(audience, str) else audience)
+    if not names or not all(names):
+        raise ValueError("audience names this API; without it, tokens for others would do")
+    return names
+
+
+def _parts(token: str) -> tuple[str, str, str]:
+    parts = token.split(".") if len(token) <= LONGEST_TOKEN and token.isascii() else []
+    if len(parts) != PARTS:
+        raise InvalidAccessToken("format", "The access token is no signed JWT")
+    return parts[0], parts[1], parts[2]
+
+
+def _object(segment: str) -> dict[str, Any]:
+    try:
+        return read_object(segment)
+    except ProofRefused:
+        pass
+    raise InvalidAccessToken("format", "The access token is no well-formed JWT")
+
+
+def _check_signature(keys: tuple[ProofKey, ...], signed: str, signature: str) -> ProofKey:
+    """Return the key that signed."""
+    try:
+        given = decode(signature)
+    except ValueError:
+        raise InvalidAccessToken("format", "The access token is no well-formed JWT") from None
+    for key in keys:
+        try:
+            key.verify(given, signed.encode("ascii"))
+        except ProofRefused:
+            continue
+        return key
+    raise InvalidAccessToken("signature", "The access token's signature does not verify")

@@ -1,0 +1,173 @@
+"""An access token that passed every check, and the checks of its claims (RFC 9068 section 4, RFC 7662 section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+__all__ = [
+    "AccessTokens",
+    "AuthorizationServerUnavailable",
+    "CheckedToken",
+    "InvalidAccessToken",
+    "TokenRules",
+    "checked_token",
+]
+
+FARTHEST_TIME = 1e15  # seconds, some 30 million years; infinity is beyond it and NaN is not below it
+
+
+class InvalidAccessToken(Exception):
+    """
+    The access token may not be used here: answer `invalid_token` (RFC 6750 section 3.1).
+
+    Attributes:
+        reason: The check that failed, short and out of a fixed set: good as a metric's label.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.reason, str(self))
+
+
+class AuthorizationServerUnavailable(Exception):
+    """
+    The token cannot be checked, because the authorization server gives no keys or no answer: answer 503.
+
+    It says nothing of the token, and holds nothing secret.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedToken:
+    """
+    An access token that may be used here.
+
+    Attributes:
+        claims: Its claims, or the members of the introspection answer.
+        jkt: The thumbprint of the key it is bound to (RFC 9449 section 6); None if it is bound to none.
+        scopes: What it is good for.
+        bound: Whether it is bound to anything, by whatever method (RFC 7800): such a one is never a bearer token.
+        expires_at: When it expires, in Unix seconds; None where that was not said.
+    """
+
+    claims: Mapping[str, Any] = field(repr=False)
+    jkt: str | None
+    scopes: frozenset[str]
+    bound: bool
+    expires_at: float | None
+
+
+class AccessTokens(Protocol):
+    """Tells good access tokens from others; one object for programs with and without an event loop."""
+
+    @property
+    def issuer(self) -> str:
+        """The authorization server whose tokens these are."""
+        ...
+
+    def check(self, token: str, *, now: float) -> CheckedToken:
+        """
+        Check a token.
+
+        Raises:
+            InvalidAccessToken: It may not be used here.
+            AuthorizationServerUnavailable: That cannot be told.
+        """
+        ...
+
+    async def check_async(self, token: str, *, now: float) -> CheckedToken:
+        """
+        Check a token on an event loop.
+
+        Raises:
+            InvalidAccessToken: It may not be used here.
+            AuthorizationServerUnavailable: That cannot be told.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """
+    What claims are compared with.
+
+    Attributes:
+        issuer: The only issuer.
+        audiences: The names this API goes by.
+        skew: How far the authorization server's clock may be off, in seconds.
+        required: Claims that must be there.
+    """
+
+    issuer: str
+    audiences: frozenset[str]
+    skew: float
+    required: tuple[str, ...] = ()
+
+
+def checked_token(claims: Mapping[str, Any], rules: TokenRules, now: float) -> CheckedToken:
+    """
+    Check claims.
+
+    Raises:
+        InvalidAccessToken: One of them is missing, of the wrong type, or not for us now.
+    """
+    for name in rules.required:
+        if name not in claims:
+            raise InvalidAccessToken(name, f"The access token has no {name}")
+    if claims.get("iss", rules.issuer) != rules.issuer:  # RFC 9068 section 4: exactly
+        raise InvalidAccessToken("iss", "The access token is from another issuer")
+    if "aud" in claims and not rules.audiences.intersection(_texts(claims["aud"], "aud")):  # RFC 9068 section 4
+        raise InvalidAccessToken("aud", "The access token is meant for somebody else")
+    expires_at = _check_time(claims, rules.skew, now)
+    _text(claims, "sub")
+    jkt, bound = _confirmation(claims)
+    scopes = frozenset((_text(claims, "scope") or "").split())
+    return CheckedToken(MappingProxyType(dict(claims)), jkt, scopes, bound, expires_at)
+
+
+def _check_time(claims: Mapping[str, Any], skew: float, now: float) -> float | None:
+    expires_at, not_before = _time(claims, "exp"), _time(claims, "nbf")
+    if expires_at is not None and now >= expires_at + skew:  # RFC 9068 section 4
+        raise InvalidAccessToken("exp", "The access token has expired")
+    if not_before is not None and now < not_before - skew:  # RFC 7519 section 4.1.5
+        raise InvalidAccessToken("nbf", "The access token is not valid yet")
+    return expires_at
+
+
+def _confirmation(claims: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """Return the key a token is bound to (RFC 9449 section 6.1), and whether it is bound to anything."""
+    confirmation = claims.get("cnf")
+    if confirmation is None:
+        return None, False
+    if not isinstance(confirmation, dict) or not isinstance(confirmation.get("jkt", ""), str):
+        raise InvalidAccessToken("cnf", "The access token's cnf is of the wrong type")
+    return confirmation.get("jkt"), True
+
+
+def _time(claims: Mapping[str, Any], name: str) -> float | None:
+    value = claims.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < FARTHEST_TIME:
+        raise InvalidAccessToken(name, f"The access token's {name} is no time")
+    return float(value)
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    if not isinstance(value, str | None):
+        raise InvalidAccessToken(name, f"The access token's {name} is no text")
+    return value
+
+
+def _texts(value: Any, name: str) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str) for one in values):
+        raise InvalidAccessToken(name, f"The access token's {name} is no text")
+    return values
