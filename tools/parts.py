@@ -85,6 +85,13 @@ KEY_STORES = Part(
     present=lambda: all(map(has_program, ("swtpm", "softhsm2-util", "ssh-agent"))),
     linux_only=True,
 )
+STAND_INS = Part(
+    name="a C compiler with OpenSSL's headers",
+    tests="stand-ins for the key stores of Windows and macOS (tests/dpop_stores)",
+    packages=("gcc", "libc6-dev", "libssl-dev"),
+    present=lambda: has_program("gcc") and Path("/usr/include/openssl/evp.h").exists(),
+    linux_only=True,
+)
 REDIS = Part(
     name="Redis",
     tests="proofs that several workers remember together (tests/dpop_server)",
@@ -92,7 +99,7 @@ REDIS = Part(
     present=lambda: has_program("redis-server"),
     linux_only=True,
 )
-PARTS = (*PARTS, KEY_STORES, REDIS)
+PARTS = (*PARTS, KEY_STORES, STAND_INS, REDIS)
 WINE = Part(
     name="wine with a cross compiler",
     tests="what runs on a Windows Python (tests/windows)",

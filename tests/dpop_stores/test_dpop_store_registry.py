@@ -107,6 +107,7 @@ def test_a_new_key_is_made_where_it_can_be_made() -> None:
     [
         ("linux", ["tpm2:", "keyring:"]),
         ("darwin", ["keyring:"]),
+        ("win32", ["cng:provider=tpm", "cng:provider=software", "keyring:"]),
         ("freebsd14", ["keyring:"]),
     ],
 )
@@ -187,7 +188,7 @@ import sys
 before = set(sys.modules)
 from oidcclient_dpop.stores import default_stores, open_store
 stores = [*default_stores(), open_store("file:"), open_store("ssh-agent:SHA256:" + "A" * 43)]
-stores.append(open_store("pkcs11:?module-path=/none.so"))
+stores += [open_store("pkcs11:?module-path=/none.so"), open_store("cng:")]
 heavy = {"ctypes", "socket", "keyring", "pkcs11", "cryptography", "platformdirs", "importlib.metadata", "asyncio"}
 print(sorted(heavy & (set(sys.modules) - before)))
 """

@@ -23,6 +23,7 @@ ENTRY_POINTS: Final = "oidcclient_dpop.key_stores"  # the name of each is the sc
 PACKAGE: Final = "oidcclient_dpop.stores"
 STORES: Final = {
     "tpm2": "tpm2.store:Tpm2Store",
+    "cng": "cng.store:CngStore",
     "pkcs11": "pkcs11:Pkcs11Store",
     "ssh-agent": "ssh_agent:SshAgentStore",
     "keyring": "keyring_store:KeyringKeyStore",
@@ -31,6 +32,7 @@ STORES: Final = {
 # The best first. Never a file, which is for people who chose it; nor what needs configuration, or is experimental.
 DEFAULTS: Final = {
     "linux": ("tpm2:", "keyring:"),
+    "win32": ("cng:provider=tpm", "cng:provider=software", "keyring:"),
 }
 OTHER_DEFAULTS: Final = ("keyring:",)
 PROBE_S: Final = 5.0  # a probe asks nobody; longer than the limits that our stores set themselves
