@@ -42,7 +42,7 @@ class FileKeyStore:
     """
 
     protection: Final = Protection.FILE
-    title: Final = "file"
+    title: Final = "a file"
 
     def __init__(self, uri: str = "file:") -> None:
         scheme, _, rest = uri.partition(":")
