@@ -30,7 +30,7 @@ class TokenRefused(Exception):
         """Return the answer, with a challenge for each scheme (RFC 6750 section 3, RFC 9449 section 7.1).
 
         RFC 9449 section 7.2: the error goes with the scheme that was tried, and there is none for a request without a
-        token (RFC 6750 section 3.1).
+        token (RFC 6750 section 3.1). The scheme that was tried comes first: some clients look no further.
         """
         body = {} if self.error is None else {"error": self.error, "error_description": self.description}
         told = {**body, **({} if self.scope is None else {"scope": self.scope})}
@@ -40,6 +40,8 @@ class TokenRefused(Exception):
         else:
             bearer |= told
         challenges = [challenge("Bearer", bearer | parameters), challenge("DPoP", dpop | parameters)]
+        if tries_dpop(exchange):
+            challenges.reverse()
         return json_answer(body, self.status, [*(("WWW-Authenticate", one) for one in challenges), *NO_STORE])
 
 
