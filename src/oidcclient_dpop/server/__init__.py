@@ -12,6 +12,7 @@ needs another library when it is first used.
 import importlib
 from typing import TYPE_CHECKING
 
+from . import events
 from .algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
 from .errors import INVALID_DPOP_PROOF, USE_DPOP_NONCE, ProofRefused, ReplayUnavailable, Rule
 from .nonces import NonceCheck, NonceIssuer
@@ -21,29 +22,69 @@ from .verifier import ProofVerifier, VerifiedProof
 
 if TYPE_CHECKING:
     from .redis_replay import AsyncRedisReplayCache, RedisReplayCache
+    from .resource.answers import AccessRefused, Answer
+    from .resource.cors import Cors
+    from .resource.credentials import ApiRequest
+    from .resource.needs import Needs, Route
+    from .resource.resource import ProtectedResource
+    from .resource.verified import VerifiedRequest
+    from .tokens.introspection import IntrospectedTokens
+    from .tokens.jwt import JWT_ALGORITHMS, JWTAccessTokens
+    from .tokens.token import AccessTokens, AuthorizationServerUnavailable, CheckedToken, InvalidAccessToken
 
 _HOMES = {
     "AsyncRedisReplayCache": ".redis_replay",
     "RedisReplayCache": ".redis_replay",
+    "AccessRefused": ".resource.answers",
+    "Answer": ".resource.answers",
+    "Cors": ".resource.cors",
+    "ApiRequest": ".resource.credentials",
+    "Needs": ".resource.needs",
+    "Route": ".resource.needs",
+    "ProtectedResource": ".resource.resource",
+    "VerifiedRequest": ".resource.verified",
+    "IntrospectedTokens": ".tokens.introspection",
+    "JWT_ALGORITHMS": ".tokens.jwt",
+    "JWTAccessTokens": ".tokens.jwt",
+    "AccessTokens": ".tokens.token",
+    "AuthorizationServerUnavailable": ".tokens.token",
+    "CheckedToken": ".tokens.token",
+    "InvalidAccessToken": ".tokens.token",
 }
 
 __all__ = [
     "ALGORITHMS",
     "DEFAULT_ALGORITHMS",
     "INVALID_DPOP_PROOF",
+    "JWT_ALGORITHMS",
     "USE_DPOP_NONCE",
+    "AccessRefused",
+    "AccessTokens",
+    "Answer",
+    "ApiRequest",
     "AsyncRedisReplayCache",
     "AsyncReplayCache",
+    "AuthorizationServerUnavailable",
+    "CheckedToken",
+    "Cors",
+    "IntrospectedTokens",
+    "InvalidAccessToken",
+    "JWTAccessTokens",
     "MemoryReplayCache",
+    "Needs",
     "NonceCheck",
     "NonceIssuer",
     "ProofRefused",
     "ProofVerifier",
+    "ProtectedResource",
     "RedisReplayCache",
     "ReplayCache",
     "ReplayUnavailable",
+    "Route",
     "Rule",
     "VerifiedProof",
+    "VerifiedRequest",
+    "events",
     "normal_uri",
     "replay_key",
 ]
