@@ -5,8 +5,11 @@ Checking proofs (RFC 9449): for APIs that take DPoP-bound tokens and for authori
     proof = verifier.verify(method="GET", url=url, proof_headers=values, access_token=token, jkt=cnf["jkt"], now=now)
     replay.use(proof, now=now)
 
-Importing this loads neither an HTTP library nor anything of the client; `cryptography` is loaded with the first key, and what
-needs another library when it is first used.
+For a whole API there is `ProtectedResource`, and the modules `asgi`, `wsgi`, `fastapi`, `django` and `rest_framework`
+put it into a web framework.
+
+Importing this loads neither an HTTP library nor anything of the client; `cryptography` is loaded with the first key,
+and what needs another library when it is first used.
 """
 
 import importlib
