@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import redirects
-from .keys import SIGNING_ALGS
 from .grant_rules import DEVICE_CODE, GRANT_TYPES, LEGACY_GRANT_TYPES
+from .keys import SIGNING_ALGS
 
 SCOPES = ("openid", "profile", "email", "offline_access", "api")
 AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt")
