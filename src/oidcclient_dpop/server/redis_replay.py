@@ -8,8 +8,9 @@ What Redis must be like: `maxmemory-policy noeviction`, for a key that is thrown
 not forget when it restarts or another takes over: with `appendonly yes`, and `appendfsync always` or a nonce of the
 server in each proof, whose time is short. The documentation says more.
 
-How many proofs are remembered (a gauge for metrics): `client.dbsize()`, where the database holds nothing else.
-Counting the keys with the prefix would mean going through all of them.
+How many proofs are remembered (a gauge for metrics): `client.dbsize()`, where the database holds nothing else; of a
+cluster `client.dbsize(target_nodes=redis.RedisCluster.PRIMARIES)`. Counting the keys with the prefix would mean going
+through all of them.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class RedisReplayCache:
 
         retry = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
         client = redis.Redis(..., socket_timeout=0.5, socket_connect_timeout=0.5, retry=retry)
+
+    A client of a cluster asks each node in turn before it gives up, so it waits some times longer.
 
     Args:
         client: A `redis.Redis` or `redis.RedisCluster`.
