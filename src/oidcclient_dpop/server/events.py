@@ -19,6 +19,7 @@ from .errors import Rule
 __all__ = [
     "AccessTokenRefused",
     "AuthorizationServerFailed",
+    "BindingRefused",
     "Event",
     "KeysFetched",
     "NonceChallenged",
@@ -68,6 +69,21 @@ class NonceChallenged:
     """
 
     at: str
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRefused:
+    """
+    An authorization server refused a request because of the key that a code, a token or a client is bound to.
+
+    Args:
+        at: As for `ProofVerified`.
+        reason: `"required"` (the client must send a proof), `"code"`, `"pushed"` or `"refresh"` (the key is not the one
+            it is bound to), `"started"` or `"stopped"` (a sign-in uses proofs from its first token on, or never).
+    """
+
+    at: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +158,7 @@ Event = (
     ProofVerified
     | ProofRejected
     | NonceChallenged
+    | BindingRefused
     | AccessTokenRefused
     | RequestAccepted
     | RequestRefused
