@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["AccessRefused", "Answer", "Headers", "challenge", "json_answer", "told"]
+__all__ = ["AccessRefused", "Answer", "Headers", "challenge", "json_answer", "merged", "told"]
 
 Headers = tuple[tuple[str, str], ...]
 NO_STORE = ("Cache-Control", "no-store")
+_ONCE = {"cache-control", "dpop-nonce"}
 _UNSPEAKABLE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # RFC 6750 section 3: what no error_description has
 
 
@@ -65,3 +66,14 @@ def json_answer(status: int, value: Mapping[str, Any], headers: Headers) -> Answ
     body = json.dumps(value).encode()
     fixed = (("Content-Type", "application/json"), ("Content-Length", str(len(body))))
     return Answer(status, (*headers, *fixed), body)
+
+
+def merged(headers: Iterable[tuple[str, str]], more: Headers) -> list[tuple[str, str]]:
+    """
+    Return an application's headers with ours.
+
+    There is exactly one `DPoP-Nonce` (RFC 9449 section 8), and what has one is not stored, whatever the application
+    says; of all others there may be more than one.
+    """
+    ours = {name.lower() for name, _ in more} & _ONCE
+    return [*(pair for pair in headers if pair[0].lower() not in ours), *more]

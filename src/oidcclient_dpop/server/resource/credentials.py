@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from oidcclient_dpop.server.errors import INVALID_DPOP_PROOF
 
-__all__ = ["ApiRequest", "Presented", "Problem", "Scheme", "presented", "tried_scheme"]
+__all__ = ["ApiRequest", "Presented", "Problem", "Scheme", "brings_token", "presented", "tried_scheme"]
 
 Scheme = Literal["DPoP", "Bearer"]
 _SCHEMES: dict[str, Scheme] = {"dpop": "DPoP", "bearer": "Bearer"}
@@ -83,6 +83,11 @@ def tried_scheme(request: ApiRequest) -> Scheme | None:
     if len(request.authorization) != 1:
         return None
     return _SCHEMES.get(request.authorization[0].partition(" ")[0].lower())
+
+
+def brings_token(request: ApiRequest) -> bool:
+    """Tell whether a request brings a token, in whatever way."""
+    return len(request.authorization) > 1 or tried_scheme(request) is not None or _in_query(request.query)
 
 
 def _in_query(query: str) -> bool:

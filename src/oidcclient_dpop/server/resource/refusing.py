@@ -71,12 +71,12 @@ class Refuser:
         if problem.status == 503:  # noqa: PLR2004 - HTTP: nothing to challenge
             headers.append(("Retry-After", "1"))
         else:
-            headers += self._challenges({**said, **problem.parameters}, scheme)
+            headers += self.challenges({**said, **problem.parameters}, scheme)
         if self._nonces is not None:
             headers.append(("DPoP-Nonce", self._nonces.issue(now=now)))
         return AccessRefused(str(problem), json_answer(problem.status, said, tuple(headers)), problem.error)
 
-    def _challenges(self, said: Mapping[str, str], scheme: Scheme | None) -> Headers:
+    def challenges(self, said: Mapping[str, str], scheme: Scheme | None) -> Headers:
         """
         Return one challenge for each scheme taken here.
 

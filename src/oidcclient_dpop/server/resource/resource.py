@@ -97,6 +97,11 @@ class ProtectedResource:
         return self._replay
 
     @property
+    def challenge(self) -> str:
+        """The `WWW-Authenticate` for a request without a token, in one field (RFC 9110 section 11.6.1)."""
+        return ", ".join(value for _, value in self._refuser.challenges({}, None))
+
+    @property
     def needs_event_loop(self) -> bool:
         """Whether only `check_async` works, because the replay cache is an `AsyncReplayCache`."""
         return inspect.iscoroutinefunction(self._replay.use)

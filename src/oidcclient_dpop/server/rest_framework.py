@@ -1,0 +1,112 @@
+"""
+Protecting views of Django REST framework.
+
+    class Me(APIView):
+        authentication_classes = [DPoPAuthentication]
+        permission_classes = [HasNeeds]
+        needs = Needs(("profile",))
+
+`request.auth` is the `VerifiedRequest`. The middleware of `oidcclient_dpop.server.django` belongs to it: it puts the
+nonce on good answers too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import BasePermission
+
+from .django import api_request, check, the_resource
+from .resource.answers import AccessRefused
+from .resource.credentials import brings_token
+from .resource.needs import ANY_TOKEN, Needs
+from .resource.verified import VerifiedRequest
+
+__all__ = ["DPoPAuthentication", "HasNeeds", "Refused", "TokenUser"]
+
+
+class Refused(APIException):  # type: ignore[misc] # Django REST framework has no types
+    """A refusal as Django REST framework knows it, with the status and the challenge that belong to it."""
+
+    def __init__(self, refused: AccessRefused) -> None:
+        detail = {} if refused.error is None else {"error": refused.error, "error_description": str(refused)}
+        super().__init__(detail)
+        self.status_code = refused.answer.status
+        headers = refused.answer.headers
+        # What the framework makes headers of: its exception_handler.
+        self.auth_header = ", ".join(value for name, value in headers if name == "WWW-Authenticate") or None
+        self.wait = next((int(value) for name, value in headers if name == "Retry-After"), None)
+
+
+class TokenUser:
+    """
+    Whom a token is about, for views that ask for a user; there is none in the database.
+
+    Attributes:
+        pk: The `sub`.
+    """
+
+    is_authenticated = True
+    is_anonymous = False
+    is_active = True
+    is_staff = False
+    is_superuser = False
+
+    def __init__(self, subject: str | None) -> None:
+        self.pk = self.id = self.username = subject
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class DPoPAuthentication(BaseAuthentication):  # type: ignore[misc] # likewise
+    """Authenticates requests by their access token and proof."""
+
+    def authenticate(self, request: Any) -> tuple[Any, VerifiedRequest] | None:
+        """
+        Return the user and the `VerifiedRequest`; None for a request without a token.
+
+        Raises:
+            Refused: It has one that is not good.
+        """
+        plain = request._request  # noqa: SLF001 - the framework's own way to Django's request
+        if not brings_token(api_request(plain)):  # another authentication, or the permissions, may decide
+            return None
+        try:
+            verified = check(plain)
+        except AccessRefused as refused:
+            if refused.error is None:  # a scheme that is not taken here
+                return None
+            raise Refused(refused) from refused
+        return self.user_for(verified), verified
+
+    def authenticate_header(self, request: Any) -> str:
+        """Return the challenge for a request without a token (RFC 6750 section 3.1: with no error in it)."""
+        del request
+        return the_resource().challenge
+
+    def user_for(self, verified: VerifiedRequest) -> Any:
+        """Return the user that a token is about; override it to take one of the database."""
+        return TokenUser(verified.subject)
+
+
+class HasNeeds(BasePermission):  # type: ignore[misc] # likewise
+    """Lets in what a `DPoPAuthentication` let in, if it has what the view's `needs` say."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        """
+        Tell whether the request was authenticated by a token.
+
+        Raises:
+            Refused: Its token is not good for this view.
+        """
+        if not isinstance(request.auth, VerifiedRequest):
+            return False
+        needs: Needs = getattr(view, "needs", ANY_TOKEN)
+        try:
+            the_resource().check_needs(request.auth, needs)
+        except AccessRefused as refused:
+            raise Refused(refused) from refused
+        return True
