@@ -77,6 +77,7 @@ def test_login_refresh_userinfo_and_apis_on_other_origins(
         assert session.refresh(api).value != first.value
     session.logout()
     arrived = provider.arrived()
+    assert {request["server"] for request in arrived} == {"provider", *NONCES}
     check_nonces(arrived)
     assert len(jkts) == 1
     pushed = [request for request in arrived if request["path"] == "/request"]
