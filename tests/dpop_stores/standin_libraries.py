@@ -32,8 +32,8 @@ def standin(name: str, folder: Path) -> Path:
         if FOLDER_VARIABLE not in os.environ:
             pytest.skip("it is compiled on Linux, and runs under wine")
         return Path(os.environ[FOLDER_VARIABLE]) / f"{name}.dll"
-    if shutil.which("gcc") is None:
-        pytest.skip("no gcc; apt-get install --no-install-recommends gcc libc6-dev libssl-dev")
+    if sys.platform != "linux" or shutil.which("gcc") is None:
+        pytest.skip("no gcc on Linux; apt-get install --no-install-recommends gcc libc6-dev libssl-dev")
     return compile_library(SOURCES / f"{name}.c", folder / f"{name}.so", "gcc", ["crypto"])
 
 
@@ -79,6 +79,60 @@ class NcryptStandin:
     def leak(self) -> None:
         """Have private keys let out, whatever their policy says."""
         self._library.standin_leak(1)
+
+    def reset(self) -> None:
+        """Let all go well."""
+        self._library.standin_reset()
+
+
+class EnclaveStandin:
+    """
+    What a test says to the stand-in for Apple's frameworks.
+
+    Args:
+        path: The library.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self._library = ctypes.CDLL(self.path)
+        for name in ("standin_live", "standin_wrong", "standin_flags"):
+            getattr(self._library, name).restype = ctypes.c_long
+
+    @property
+    def live(self) -> int:
+        """How many objects nobody has released."""
+        return int(self._library.standin_live())
+
+    @property
+    def mistakes(self) -> int:
+        """How many objects were released twice, used afterwards, or taken for others."""
+        return int(self._library.standin_wrong())
+
+    @property
+    def flags(self) -> int:
+        """What the newest key asks for before it signs."""
+        return int(self._library.standin_flags())
+
+    def fail(self, function: str, code: int, *, pause_ms: int = 0) -> None:
+        """Have a function fail; with the code 0 it does not say why."""
+        self._library.standin_fail(function.encode(), ctypes.c_long(code), pause_ms)
+
+    def show(self, function: str, data: bytes) -> None:
+        """Have a function return other data."""
+        self._library.standin_show(function.encode(), data, ctypes.c_long(len(data)))
+
+    def leak(self) -> None:
+        """Have private keys let out."""
+        self._library.standin_leak()
+
+    def hide_the_key(self) -> None:
+        """Have no key tell its encrypted form."""
+        self._library.standin_no_blob()
+
+    def be_another_mac(self) -> None:
+        """Know no key that was made so far."""
+        self._library.standin_other_mac()
 
     def reset(self) -> None:
         """Let all go well."""

@@ -188,7 +188,7 @@ import sys
 before = set(sys.modules)
 from oidcclient_dpop.stores import default_stores, open_store
 stores = [*default_stores(), open_store("file:"), open_store("ssh-agent:SHA256:" + "A" * 43)]
-stores += [open_store("pkcs11:?module-path=/none.so"), open_store("cng:")]
+stores += map(open_store, ["pkcs11:?module-path=/none.so", "cng:", "secure-enclave:"])
 heavy = {"ctypes", "socket", "keyring", "pkcs11", "cryptography", "platformdirs", "importlib.metadata", "asyncio"}
 print(sorted(heavy & (set(sys.modules) - before)))
 """

@@ -24,6 +24,7 @@ PACKAGE: Final = "oidcclient_dpop.stores"
 STORES: Final = {
     "tpm2": "tpm2.store:Tpm2Store",
     "cng": "cng.store:CngStore",
+    "secure-enclave": "secure_enclave.store:SecureEnclaveStore",
     "pkcs11": "pkcs11:Pkcs11Store",
     "ssh-agent": "ssh_agent:SshAgentStore",
     "keyring": "keyring_store:KeyringKeyStore",
