@@ -30,19 +30,20 @@ def until(holds: Callable[[], bool], seconds: float = START_S) -> None:
 
 class RedisServer:
     """
-    One server with an empty memory, which it keeps on disk.
+    One server with an empty memory.
 
     Args:
-        folder: Where it keeps all.
+        folder: Where its socket is.
         options: Further words of its command line.
+        keeps: Whether it keeps all on disk, so that it remembers when it is started again.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, keeps: bool = False) -> None:
         self.socket = str(folder / "redis.sock")
         program = shutil.which("redis-server")
         if program is None:
             pytest.skip("there is no redis-server: apt-get install redis-server")
-        keep = ("--save", "", "--appendonly", "yes", "--appendfsync", "always")
+        keep = ("--save", "", "--appendonly", "yes" if keeps else "no", "--appendfsync", "always")
         self._command = [program, "--dir", str(folder), "--unixsocket", self.socket, *keep, *options]
         self._process: subprocess.Popen[bytes] | None = None
         self.client = redis.Redis(unix_socket_path=self.socket, socket_timeout=5)
