@@ -1,0 +1,371 @@
+"""
+An authorization server on Authlib that is not the devkit: plain WSGI, a few dictionaries, Authlib's grants as they are.
+
+It stands behind a proxy that is not there: the world knows it as `https://login.example`, its socket is on loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, JsonRequest, OAuth2Payload, OAuth2Request, grants
+from authlib.oauth2.rfc7591 import ClientMetadataClaims as Metadata
+from authlib.oauth2.rfc7591 import ClientRegistrationEndpoint
+from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
+from joserfc.jwk import ECKey
+from typing_extensions import override
+
+from oidcclient_dpop.server.authlib import (
+    ClientMetadataClaims,
+    DPoPServer,
+    TokenBinding,
+    confirmation,
+    introspection_members,
+    proven_jkt,
+    requested_jkt,
+)
+
+ISSUER = "https://login.example"
+REDIRECT_URI = "https://app.example/cb"
+METHODS = ["none", "client_secret_post"]
+KEY = ECKey.generate_key("P-256")
+Answer = tuple[int, list[tuple[str, str]], bytes]
+
+
+# What it remembers
+
+
+@dataclass
+class Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
+    client_id: str
+    client_secret: str = ""
+    client_metadata: dict[str, Any] = field(default_factory=dict)
+
+    def get_client_id(self) -> str:
+        return self.client_id
+
+    def get_default_redirect_uri(self) -> str:
+        return REDIRECT_URI
+
+    def get_allowed_scope(self, scope: str | None) -> str:
+        return scope or "read"
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        return redirect_uri == REDIRECT_URI
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        return bool(self.client_secret) and secrets.compare_digest(self.client_secret, client_secret)
+
+    def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
+        return method == ("client_secret_post" if self.client_secret else "none")
+
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type in {"code", "token"}
+
+    def check_grant_type(self, _grant_type: str) -> bool:
+        return True
+
+
+@dataclass
+class Code:
+    client_id: str
+    redirect_uri: str
+    scope: str
+    code_challenge: str | None
+    code_challenge_method: str | None
+    dpop_jkt: str | None
+
+    def get_redirect_uri(self) -> str:
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        return self.scope
+
+
+@dataclass
+class Token:
+    client_id: str
+    scope: str
+    dpop_jkt: str | None
+
+    def check_client(self, client: Client) -> bool:
+        return self.client_id == client.client_id
+
+    def get_scope(self) -> str:
+        return self.scope
+
+    def is_expired(self) -> bool:
+        return False
+
+    def is_revoked(self) -> bool:
+        return False
+
+
+class User:
+    def get_user_id(self) -> str:
+        return "ann"
+
+
+# Authlib's grants, with what every server adds to them
+
+
+class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # likewise
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
+
+    def save_authorization_code(self, code: str, request: Any) -> None:
+        data = request.payload.data
+        self.server.codes[code] = Code(
+            client_id=request.client.client_id,
+            redirect_uri=data["redirect_uri"],
+            scope=request.scope,
+            code_challenge=data.get("code_challenge"),
+            code_challenge_method=data.get("code_challenge_method"),
+            dpop_jkt=requested_jkt(request),
+        )
+
+    def query_authorization_code(self, code: str, client: Client) -> Code | None:
+        found: Code | None = self.server.codes.get(code)
+        return found if found is not None and found.client_id == client.client_id else None
+
+    def delete_authorization_code(self, authorization_code: Code) -> None:
+        codes = self.server.codes
+        del codes[next(name for name, code in codes.items() if code is authorization_code)]
+
+    def authenticate_user(self, _authorization_code: Code) -> User:
+        return User()
+
+
+class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # likewise
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
+    INCLUDE_NEW_REFRESH_TOKEN = True
+
+    def authenticate_refresh_token(self, refresh_token: str) -> Token | None:
+        found: Token | None = self.server.refresh_tokens.get(refresh_token)
+        return found
+
+    def authenticate_user(self, _refresh_token: Token) -> User:
+        return User()
+
+    def revoke_old_credential(self, refresh_token: Token) -> None:
+        tokens = self.server.refresh_tokens
+        del tokens[next(name for name, token in tokens.items() if token is refresh_token)]
+
+
+class ServiceGrant(grants.ClientCredentialsGrant):  # type: ignore[misc]  # likewise
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
+
+
+class TokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]  # likewise
+    def get_jwks(self) -> Any:
+        return KEY.as_dict(private=True)
+
+    def get_extra_claims(self, *_: Any) -> dict[str, Any]:
+        return confirmation()
+
+
+class Registration(ClientRegistrationEndpoint):  # type: ignore[misc]  # likewise
+    def authenticate_token(self, _request: Any) -> bool:
+        return True
+
+    def get_server_metadata(self) -> dict[str, Any]:
+        return {"token_endpoint_auth_methods_supported": METHODS}
+
+    def save_client(self, info: dict[str, Any], metadata: dict[str, Any], _request: Any) -> Client:
+        public = metadata["token_endpoint_auth_method"] == "none"
+        client = Client(info["client_id"], "" if public else info["client_secret"], metadata)
+        self.server.clients[client.client_id] = client
+        return client
+
+
+class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # likewise
+    CLIENT_AUTH_METHODS = ["client_secret_post"]  # noqa: RUF012 - as Authlib has it
+
+    def query_token(self, token_string: str, _hint: str | None) -> Token | None:
+        found: Token | None = self.server.access_tokens.get(token_string)
+        return found
+
+    def check_permission(self, *_: Any) -> bool:
+        return True
+
+    def introspect_token(self, token: Token) -> dict[str, Any]:
+        return {"active": True, "scope": token.scope, **introspection_members(token.dpop_jkt)}
+
+
+# The adapter
+
+
+class Payload(OAuth2Payload):  # type: ignore[misc]  # likewise
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._pairs = pairs
+
+    @property
+    def data(self) -> dict[str, str]:
+        return dict(self._pairs)
+
+    @property
+    def datalist(self) -> dict[str, list[str]]:
+        return {name: [value for key, value in self._pairs if key == name] for name, _ in self._pairs}
+
+
+class Request(OAuth2Request):  # type: ignore[misc]  # likewise
+    def __init__(self, environ: dict[str, Any], pairs: list[tuple[str, str]] | None = None) -> None:
+        headers = {
+            name[5:].replace("_", "-").title(): value for name, value in environ.items() if name.startswith("HTTP_")
+        }
+        # As Flask and Django build it: with whatever the request says of the host.
+        super().__init__(
+            environ["REQUEST_METHOD"], f"https://{environ['HTTP_HOST']}{environ['PATH_INFO']}", None, headers
+        )
+        self.payload = Payload(parameters(environ) if pairs is None else pairs)
+
+    @property
+    def form(self) -> dict[str, str]:
+        return self.payload.data
+
+
+class Json(JsonRequest):  # type: ignore[misc]  # likewise
+    def __init__(self, environ: dict[str, Any]) -> None:
+        super().__init__(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        self.payload = self
+        self._data = json.loads(environ["body"])
+
+    @property
+    @override
+    def data(self) -> Any:
+        return self._data
+
+
+def parameters(environ: dict[str, Any]) -> list[tuple[str, str]]:
+    text = environ["QUERY_STRING"] if environ["REQUEST_METHOD"] == "GET" else environ["body"].decode()
+    return parse_qsl(text, keep_blank_values=True)
+
+
+class WsgiServer(AuthorizationServer):  # type: ignore[misc]  # likewise
+    """What Authlib's Flask or Django class is for others."""
+
+    clients: dict[str, Client]
+    refresh_tokens: dict[str, Token]
+    access_tokens: dict[str, Token]
+
+    def query_client(self, client_id: str) -> Client | None:
+        return self.clients.get(client_id)
+
+    def save_token(self, token: dict[str, Any], request: Any) -> None:
+        kept = Token(request.client.client_id, token["scope"], proven_jkt(request))
+        self.access_tokens[token["access_token"]] = kept
+        if "refresh_token" in token:
+            self.refresh_tokens[token["refresh_token"]] = kept
+
+    def send_signal(self, *_: Any, **__: Any) -> None:
+        """Nobody listens."""
+
+    def create_oauth2_request(self, request: Any) -> Request:
+        return request if isinstance(request, Request) else Request(request)
+
+    def create_json_request(self, request: Any) -> Json:
+        return Json(request)
+
+    def handle_response(self, status: int, body: Any, headers: Any) -> Answer:
+        return plain_answer(status, body, headers)
+
+
+class OwnServer(DPoPServer, WsgiServer):
+    def __init__(self, dpop: TokenBinding) -> None:
+        super().__init__()
+        self.dpop = dpop
+        self.clients = {
+            "app": Client("app"),
+            "bound": Client("bound", client_metadata={"dpop_bound_access_tokens": True}),
+            "service": Client("service", "a-secret"),
+        }
+        self.codes: dict[str, Code] = {}
+        self.pushed: dict[str, list[tuple[str, str]]] = {}
+        self.refresh_tokens: dict[str, Token] = {}
+        self.access_tokens: dict[str, Token] = {}
+        self.register_token_generator("default", TokenGenerator(ISSUER, "ES256", lambda **_: secrets.token_urlsafe()))
+        self.register_token_generator("client_credentials", _opaque)
+        self.register_grant(CodeGrant, [CodeChallenge(required=True)])
+        self.register_grant(RefreshGrant)
+        self.register_grant(ServiceGrant)
+        self.register_grant(grants.ImplicitGrant)
+        self.register_endpoint(Registration(claims_classes=[Metadata, ClientMetadataClaims], server=self))
+        self.register_endpoint(Introspection)
+
+    # Its pages
+
+    def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        environ["body"] = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        pages: dict[str, Callable[[dict[str, Any]], Answer]] = {
+            "/authorize": self.authorize,
+            "/token": self.create_token_response,
+            "/par": self.push,
+            "/register": lambda one: self.create_endpoint_response("client_registration", one),
+            "/introspect": lambda one: self.create_endpoint_response("introspection", one),
+            "/metadata": lambda _: plain_answer(200, self.dpop.metadata, []),
+        }
+        status, headers, body = pages[environ["PATH_INFO"]](environ)
+        start(f"{status} Answer", headers)
+        return [body]
+
+    def authorize(self, environ: dict[str, Any]) -> Answer:
+        """Ann allows whatever she is asked."""
+        pairs = parameters(environ)
+        request = Request(environ, self.pushed.get(dict(pairs).get("request_uri", ""), pairs))
+        try:
+            grant = self.get_authorization_grant(request)
+            answer: Answer = self.create_authorization_response(request, grant_user=User(), grant=grant)
+        except OAuth2Error as error:
+            answer = self.handle_error_response(request, error)
+        return answer
+
+    def push(self, environ: dict[str, Any]) -> Answer:
+        """RFC 9126, which Authlib leaves to the server."""
+        request = Request(environ)
+        try:
+            self.authenticate_client(request, METHODS, "par")
+            key = self.dpop.pushed_key(request)
+        except OAuth2Error as error:
+            return plain_answer(*error())
+        kept = [pair for pair in parameters(environ) if pair[0] != "dpop_jkt"]
+        request_uri = f"urn:ietf:params:oauth:request_uri:{secrets.token_urlsafe()}"
+        self.pushed[request_uri] = kept if key is None else [*kept, ("dpop_jkt", key)]
+        return plain_answer(201, {"request_uri": request_uri, "expires_in": 60}, self.dpop.nonce_headers())
+
+
+def _opaque(**options: Any) -> dict[str, Any]:
+    return {"access_token": secrets.token_urlsafe(), "token_type": "Bearer", "expires_in": 300, "scope": "read"}
+
+
+def plain_answer(status: int, body: Any, headers: list[tuple[str, str]]) -> Answer:
+    known = {name.lower() for name, _ in headers}
+    typed = [] if "content-type" in known or not body else [("Content-Type", "application/json")]
+    return status, [*headers, *typed], (json.dumps(body) if isinstance(body, dict) else body).encode()
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serve(app: Any) -> Iterator[str]:
+    """Serve on loopback until the block ends."""
+    with make_server("127.0.0.1", 0, app, handler_class=Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="own-server")
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
