@@ -339,3 +339,5 @@ def test_contract_a_child_of_fork_is_told_that_it_cannot_use_it(make_store: Make
     finally:
         child.join(10)
     assert os.getpid() == key._store._process
+    key._store._process = -1  # in this process, as that of the child is not measured
+    assert _refused(lambda: key.sign(b"m")).rule == "fork"
