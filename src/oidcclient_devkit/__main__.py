@@ -2,14 +2,20 @@
 
 import argparse
 import json
+import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from typing_extensions import override
+
 from .keys import ENCRYPTION_ALGS, RSA_BITS, SIGNING_ALGS, Keys, new_key_set, read_key_set
 from .provider import Provider
+from .records import LOGGER
+from .why import FIRST_ERROR
 
 DEFAULT_PORT = 9400
 PRIVATE = "These are private keys, for development and tests only. Keep the file to yourself.\n"
@@ -38,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="port of the provider, 0 for a free one")
     parser.add_argument("--api-port", type=int, default=None, help="port of the API (default: the next one)")
     parser.add_argument("--sign-in-as", metavar="USER", help="sign this user in without showing any page")
+    parser.add_argument("--quiet", action="store_true", help="do not show the requests, and why they were refused")
     parser.add_argument("--keys", metavar="FILE", help="sign with the keys of this set, made with the command keys")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="")
     keys = commands.add_parser(
@@ -68,6 +75,7 @@ def serve(
         provider = Provider(port=options.port, api_port=api_port, sign_in_as=options.sign_in_as, keys=keys).start()
     except (OSError, ValueError) as error:
         parser.exit(1, f"cannot start: {error}\n")
+    handler = None if options.quiet else show_requests()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     sys.stdout.write(describe(provider))
@@ -76,7 +84,29 @@ def serve(
     while not done.wait(0.5):
         pass
     provider.stop()
+    if handler is not None:
+        LOGGER.removeHandler(handler)
     return 0
+
+
+def show_requests() -> logging.Handler:
+    """Write each request to the terminal, with the reason if it was refused."""
+    handler = logging.StreamHandler(sys.stderr)
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    handler.setFormatter(RedStatus() if colour else logging.Formatter("%(message)s"))
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    return handler
+
+
+class RedStatus(logging.Formatter):
+    """Shows the status of a refused request in red, which reads well on dark and on light."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        status = text.split(maxsplit=2)[1]
+        return text.replace(status, f"\x1b[31m{status}\x1b[0m", 1) if int(status) >= FIRST_ERROR else text
 
 
 def print_keys(options: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ class Answer:
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = field(default=b"", repr=False)
     delay: float = 0.0  # seconds to wait before sending
+    why: str = ""  # in words for the developer, where the answer itself does not say it
 
     def header(self, name: str) -> str | None:
         """Return the first header of that name."""

@@ -22,14 +22,17 @@ from .endpoints import (
     home,
     interaction,
     introspection,
+    log,
     par,
     tokens,
     userinfo,
 )
-from .exchange import Exchange, TooLarge, read_exchange
+from .exchange import MAX_BODY, Exchange, TooLarge, read_exchange
+from .hints import hint
 from .misbehaviours import bend_answer, stand_in
 from .pages.render import error_page
 from .proofs import add_nonce
+from .why import reason
 
 Handler = Callable[[Core, Exchange], Answer]
 
@@ -37,6 +40,8 @@ Handler = Callable[[Core, Exchange], Answer]
 ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
     ("/", "GET", "home", home.home),
     ("/style.css", "GET", "style", home.style),
+    ("/log", "GET", "log", log.log),
+    ("/metrics", "GET", "metrics", log.metrics),
     (documents.OIDC_PATH, "GET", "metadata", documents.metadata),
     (documents.OAUTH_PATH, "GET", "metadata", documents.metadata),
     ("/jwks", "GET", "jwks", documents.jwks),
@@ -93,15 +98,12 @@ def _refusals(core: Core, handler: Handler) -> dict[int | type[Exception], Calla
     async def refuse(request: Request, _error: Exception) -> Response:
         return await run(request)
 
-    return {404: refuse, 405: refuse, TooLarge: _too_large, ClientDisconnect: _gone, ReplayUnavailable: _too_many}
+    async def too_large(request: Request, _error: Exception) -> Response:
+        answer = Answer(413, [("Connection", "close")], why=f"The body has more than {MAX_BODY} bytes.")
+        _finish(core, "unknown", Exchange(request.method, request.url.path), answer)
+        return _response(core, answer)
 
-
-async def _too_large(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=413, headers={"Connection": "close"})
-
-
-async def _too_many(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=503)  # more proofs at once than are remembered: none is taken unseen
+    return {404: refuse, 405: refuse, TooLarge: too_large, ClientDisconnect: _gone}
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:
@@ -130,8 +132,9 @@ def _endpoint(core: Core, name: str, handler: Handler) -> Callable[[Request], Aw
         answer = core.controls.next_prepared(name)
         if answer is None:
             answer = _answer(core, name, handler, exchange)
-        cors.expose(core, name, exchange, answer)
-        core.requests.record(name, exchange, answer.status)
+        else:
+            exchange.note("A test prepared this answer.")
+        _finish(core, name, exchange, answer)
         wait = core.controls.delays.get(name, 0.0) + answer.delay
         if wait > 0:
             await core.controls.wait(wait)
@@ -140,16 +143,35 @@ def _endpoint(core: Core, name: str, handler: Handler) -> Callable[[Request], Aw
     return run
 
 
+def _finish(core: Core, name: str, exchange: Exchange, answer: Answer) -> None:
+    """Let pages of other origins read it, and write down what happened and why."""
+    cors.expose(core, name, exchange, answer)
+    core.metrics.answered(name, exchange, answer)
+    core.requests.record(name, exchange, answer, at=core.clock.now())
+
+
 def _answer(core: Core, name: str, handler: Handler, exchange: Exchange) -> Answer:
     """Answer as it should be, spoiled as the active misbehaviours say."""
     places = PLACES.get(name, (name,))
+    core.controls.acted.clear()
     for place in places:
         if (other := stand_in(core, place, exchange, name)) is not None:
-            return other
-    answer = handler(core, exchange)
+            return _told(core, exchange, other)
+    try:
+        answer = handler(core, exchange)
+    except ReplayUnavailable:  # none is taken unseen
+        answer = Answer(503, [("Retry-After", "1")], why="More DPoP proofs at once than can be remembered.")
     add_nonce(core, name, answer)
+    exchange.notes[:] = filter(None, [reason(answer), *exchange.notes, hint(core, exchange, answer)])
     for place in places:
         answer = bend_answer(core, place, exchange, answer, name)
+    return _told(core, exchange, answer)
+
+
+def _told(core: Core, exchange: Exchange, answer: Answer) -> Answer:
+    """Say what the provider did wrong on purpose."""
+    if core.controls.acted:
+        exchange.note(f"The devkit misbehaves as it was told: {', '.join(core.controls.acted)}")
     return answer
 
 

@@ -42,7 +42,9 @@ class TokenRefused(Exception):
         challenges = [challenge("Bearer", bearer | parameters), challenge("DPoP", dpop | parameters)]
         if tries_dpop(exchange):
             challenges.reverse()
-        return json_answer(body, self.status, [*(("WWW-Authenticate", one) for one in challenges), *NO_STORE])
+        answer = json_answer(body, self.status, [*(("WWW-Authenticate", one) for one in challenges), *NO_STORE])
+        answer.why = f"{self.error}: {self.description}" if self.error else self.description
+        return answer
 
 
 def challenge(scheme: str, parameters: Mapping[str, str]) -> str:

@@ -15,6 +15,8 @@ from .store import ACCESS_TOKEN_LIFETIME
 ENDPOINTS = (
     "home",
     "style",
+    "log",
+    "metrics",
     "metadata",
     "jwks",
     "par",
@@ -67,6 +69,7 @@ class Controls:
     proofs: ProofRules = field(default_factory=ProofRules)
     grants: GrantRules = field(default_factory=GrantRules)
     origins: tuple[str, ...] = ("*",)  # whose pages may call what is for programs
+    acted: list[str] = field(default_factory=list)  # the misbehaviours that took part in the answer being made
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def prepare(self, endpoint: str, answer: Answer, times: int) -> None:

@@ -6,6 +6,7 @@ from .clients import Client
 from .clock import Clock
 from .controls import Controls
 from .keys import Keys
+from .metrics import Metrics
 from .proof_rules import ProofMemory
 from .records import RequestLog
 from .store import Grant, Store
@@ -27,6 +28,7 @@ class Core:
     clock: Clock = field(default_factory=Clock)
     store: Store = field(default_factory=Store)
     proofs: ProofMemory = field(default_factory=ProofMemory)
+    metrics: Metrics = field(default_factory=Metrics)
 
     def now(self) -> int:
         """Return the provider's time in whole Unix seconds."""

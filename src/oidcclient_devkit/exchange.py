@@ -23,6 +23,11 @@ class Exchange:
     form: Pairs = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
     raw_path: str = ""
+    notes: list[str] = field(default_factory=list, compare=False)
+
+    def note(self, text: str) -> None:
+        """Tell the developer something about this request that the client is not told. Never a secret."""
+        self.notes.append(text)
 
     @property
     def params(self) -> Pairs:

@@ -9,6 +9,7 @@ from .clients import Client
 from .core import Core
 from .exchange import Exchange
 from .proof_rules import SERVER_OF
+from .why import explain_proof
 
 CLOCK_AHEAD = 120.0  # seconds; for the misbehaviour of that name
 IGNORED_AT = {"authorization_code": "dpop.ignored_at_code", "refresh_token": "dpop.ignored_at_refresh"}
@@ -44,16 +45,22 @@ def check_proof(
         nonces=core.proofs.issuers[server] if mode != "off" else None,
         nonce_required=mode == "required",
     )
-    base = core.issuer if server == "as" else core.api
-    proof = verifier.verify(
-        method=exchange.method,
-        url=f"{base}{exchange.raw_path}",
-        proof_headers=proof_headers(exchange),
-        access_token=access_token,
-        jkt=jkt,
-        now=now,
-    )
-    core.proofs.replay.use(proof, now=now)
+    url = f"{core.issuer if server == 'as' else core.api}{exchange.raw_path}"
+    try:
+        proof = verifier.verify(
+            method=exchange.method,
+            url=url,
+            proof_headers=proof_headers(exchange),
+            access_token=access_token,
+            jkt=jkt,
+            now=now,
+        )
+        core.proofs.replay.use(proof, now=now)
+    except ProofRefused as refused:
+        core.metrics.proof_refused(endpoint, refused)
+        exchange.note(explain_proof(refused, exchange, rules, url=url, now=now, access_token=access_token, jkt=jkt))
+        raise
+    core.metrics.proof_verified(endpoint)
     return proof
 
 

@@ -14,6 +14,7 @@ from .core import Core
 from .devices import decide, find_waiting
 from .grant_rules import DEVICE_CODE_LIFETIME, POLL_INTERVAL
 from .keys import Keys
+from .metrics import Metrics
 from .misbehaviours import check_name
 from .proof_rules import NONCE_MODES, NonceMode
 from .records import RequestLog
@@ -52,6 +53,7 @@ class Provider:
         self.client_id = DESKTOP
         self.resources: list[str] = []  # further resource indicators (RFC 8707) that tokens are issued for
         self.requests = RequestLog()
+        self.metrics = Metrics()
         self._controls = Controls()
         self._core: Core | None = None
         self._thread: ServerThread | None = None
@@ -78,6 +80,7 @@ class Provider:
             resources=self.resources,
             controls=self._controls,
             requests=self.requests,
+            metrics=self.metrics,
         )
         apps = [(here, provider_app(self._core)), (there, api_app(self._core))]
         self._thread = ServerThread(apps, on_stop=self._controls.stopping.set)

@@ -29,7 +29,9 @@ def deliver_error(core: Core, exchange: Exchange, request: Any, error: Any) -> A
     if description:
         params.append(("error_description", printable(str(description))))
     state = request.payload.state
-    return deliver(core, exchange, request, [*params, *([("state", state)] if state is not None else [])])
+    answer = deliver(core, exchange, request, [*params, *([("state", state)] if state is not None else [])])
+    answer.why = ": ".join(value for _, value in params)
+    return answer
 
 
 def sent_params(location: str, redirect_uri: str) -> list[tuple[str, str]]:

@@ -61,6 +61,7 @@ def _due(core: Core, place: str, kind: type[Kind]) -> Iterator[tuple[str, Kind]]
 def _options(core: Core, name: str) -> Mapping[str, Any]:
     """Take one use of a misbehaviour."""
     active = core.controls.active[name]
+    core.controls.acted.append(name)
     if active.times is not None:
         active.times -= 1
         if active.times == 0:

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from oidcclient_devkit.answers import Answer
 from oidcclient_devkit.redirects import origin_source
+from oidcclient_devkit.why import cut
 
 HERE = Path(__file__).parent
 SCOPE_WORDS = {
@@ -54,9 +55,11 @@ def page(template: str, *, status: int = 200, form_target: str | None = None, **
         ("Referrer-Policy", "no-referrer"),
         ("X-Frame-Options", "DENY"),
     ]
-    return Answer(status, headers, body.encode())
+    return Answer(status, headers, body.encode(), why=str(values.get("problem", "")))
 
 
 def error_page(status: int, title: str, why: str, facts: Sequence[tuple[str, str]] = ()) -> Answer:
     """Tell a person that it did not work, and a developer why."""
-    return page("error.html", status=status, title=title, why=why, facts=facts, code=status)
+    answer = page("error.html", status=status, title=title, why=why, facts=facts, code=status)
+    answer.why = "\n".join([cut(f"{title}: {why}"), *(cut(f"{name}: {value}") for name, value in facts)])
+    return answer
