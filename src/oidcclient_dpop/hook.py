@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import oidcclient
@@ -144,27 +145,28 @@ class DPoP:
     ) -> hooks.Flow[hooks.HttpResponse]:
         """Send a request with a proof; answer one nonce challenge, and one clock that differs."""
         if exchange.kind is hooks.ExchangeKind.REVOCATION:
-            return (yield from proceed(exchange.request))
+            return proceed(exchange.request)
         if exchange.kind is hooks.ExchangeKind.USERINFO and self._userinfo != "dpop":
-            return (yield from self._plain_userinfo(exchange, proceed))
+            return self._plain_userinfo(exchange, proceed)
         token = exchange.access_token if exchange.kind in _WITH_TOKEN else None
         if token is not None and (exchange.token_type or "").lower() != TOKEN_TYPE.lower():
-            return (yield from proceed(exchange.request))  # a Bearer token, accepted with require=False
-        if "maker" not in context.memory:
-            yield from hooks.run(lambda: self._open_key(context))
-        return (yield from self._with_proof(context, exchange, token, proceed))
+            return proceed(exchange.request)  # a Bearer token, accepted with require=False
+        return self._with_proof(context, exchange, token, proceed)
 
     def _with_proof(
         self, context: Context, exchange: hooks.Exchange, token: str | None, proceed: hooks.Proceed
     ) -> hooks.Flow[hooks.HttpResponse]:
-        servers: Servers = context.memory.setdefault("servers", Servers())
+        if "maker" not in context.memory:
+            yield from hooks.run(lambda: self._open_key(context))
+        servers: Servers = context.memory.get("servers") or context.memory.setdefault("servers", Servers())
         origin = servers.origin(exchange.request.url)
         reason: str | None = None
         if not exchange.repeatable and servers.should_ask(origin):
             reason = yield from self._ask_first(context, exchange, (servers, origin), proceed)
         for _ in range(_MOST_RETRIES + 1):
             offset = servers.offset(origin)
-            request = yield from self._signed(context, exchange.request, (offset, servers.nonce(origin)), token)
+            sign = partial(_signed, context, exchange.request, (offset, servers.nonce(origin)), token)
+            request = (yield from hooks.run(sign)) if context.memory["blocks"] else sign()
             response = yield from proceed(request) if reason is None else proceed(request, reason=reason)
             learnt = servers.learn(origin, response.all_headers("dpop-nonce"))
             if response.status < 400:  # noqa: PLR2004 - success and redirects challenge nothing
@@ -184,8 +186,8 @@ class DPoP:
         servers, origin = server
         head = replace(exchange.request, method="HEAD", body=b"")
         offset = servers.offset(origin)
-        request = yield from self._signed(context, head, (offset, servers.nonce(origin)), exchange.access_token)
-        response = yield from proceed(request)
+        sign = partial(_signed, context, head, (offset, servers.nonce(origin)), exchange.access_token)
+        response = yield from proceed((yield from hooks.run(sign)))
         learnt = servers.learn(origin, response.all_headers("dpop-nonce"))
         answer = read_answer(response, with_token=True)
         self._check_algorithm(context, answer)
@@ -212,21 +214,6 @@ class DPoP:
             received=alg,
             hint="Sign in again, for a key that it takes. DPoP(algorithms=...) names such algorithms from the start.",
         )
-
-    def _signed(
-        self, context: Context, request: hooks.HttpRequest, server: tuple[float, str | None], token: str | None
-    ) -> hooks.Flow[hooks.HttpRequest]:
-        maker: ProofMaker = context.memory["maker"]
-        offset, nonce = server
-        now = time.time() + offset
-
-        def make() -> str:
-            return maker.make(request.method, request.url, now=now, access_token=token, nonce=nonce)
-
-        proof = (yield from hooks.run(make)) if context.memory["blocks"] else make()
-        if token is not None:
-            request = request.with_header("Authorization", f"{AUTHORIZATION_SCHEME} {token}")
-        return request.with_header(PROOF_HEADER, proof)
 
     def _why_again(
         self, context: Context, answer: Answer, server: tuple[Servers, str, float], learnt: str | None
@@ -322,6 +309,18 @@ class DPoP:
             return self._store
         named = None if self._store is None else open_store(self._store)
         return named if named is not None and named.uri == state["store"] else open_store(state["store"])
+
+
+def _signed(
+    context: Context, request: hooks.HttpRequest, server: tuple[float, str | None], token: str | None
+) -> hooks.HttpRequest:
+    maker: ProofMaker = context.memory["maker"]
+    offset, nonce = server
+    now = time.time() + offset
+    proof = maker.make(request.method, request.url, now=now, access_token=token, nonce=nonce)
+    if token is None:
+        return request.with_headers((PROOF_HEADER, proof))
+    return request.with_headers(("Authorization", f"{AUTHORIZATION_SCHEME} {token}"), (PROOF_HEADER, proof))
 
 
 def _given_key(key: Mapping[str, Any] | SigningKey | None) -> SigningKey | None:

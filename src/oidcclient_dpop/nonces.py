@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -17,6 +18,13 @@ T = TypeVar("T")
 
 _MOST_SERVERS = 100  # the least recently used one is forgotten; a session talks to a few
 _GOOD_FOR = 30.0  # seconds; servers take a nonce for some minutes, and say nothing of how many
+
+
+@lru_cache(maxsize=256)
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    default = {"https": 443, "http": 80}.get(parts.scheme, 0)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or default}"
 
 
 class Servers:
@@ -31,9 +39,7 @@ class Servers:
     @staticmethod
     def origin(url: str) -> str:
         """Return the origin of an address, as a server is known by."""
-        parts = urlsplit(url)
-        default = {"https": 443, "http": 80}.get(parts.scheme, 0)
-        return f"{parts.scheme}://{parts.hostname}:{parts.port or default}"
+        return _origin(url)
 
     def nonce(self, origin: str) -> str | None:
         """Return the nonce this server gave last."""
@@ -50,13 +56,15 @@ class Servers:
         Returns:
             The nonce, if the answer carried a good one.
         """
-        if len(given) != 1 or not is_nonce(given[0]):
-            if origin not in self._heard:
-                _put(self._lock, self._heard, origin, math.inf)
-            return None
+        nonce = given[0] if len(given) == 1 else ""
+        if nonce != self._nonces.get(origin):  # else it was looked at when it came first
+            if not is_nonce(nonce):
+                if origin not in self._heard:
+                    _put(self._lock, self._heard, origin, math.inf)
+                return None
+            _put(self._lock, self._nonces, origin, nonce)
         _put(self._lock, self._heard, origin, time.monotonic())
-        _put(self._lock, self._nonces, origin, given[0])
-        return given[0]
+        return nonce
 
     def should_ask(self, origin: str) -> bool:
         """Tell whether a request that can be sent once had better be preceded by one that fetches a nonce."""

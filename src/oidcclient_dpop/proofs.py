@@ -2,17 +2,17 @@
 Making proofs (RFC 9449 section 4.2).
 
 A proof is one signature and some string joining: the header is encoded once per key, `ath` once per access token,
-`htu` once per address.
+`htm` and `htu` once per method and address.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
 import re
 import time
+from binascii import b2a_base64
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -29,10 +29,12 @@ _JTI_BYTES = 16  # section 4.2 names 96 random bits as enough
 _NQCHAR = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,1024}")  # RFC 6749 appendix A; section 8.1
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _MOST_TOKENS = 8  # access tokens whose hash is remembered; a session has one per resource
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")  # RFC 4648 section 5
+_quoted = json.JSONEncoder().encode
 
 
 def _b64(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=")
 
 
 def is_nonce(text: str) -> bool:
@@ -64,6 +66,16 @@ def target_uri(url: str) -> str:
     return f"{scheme}://{host}{path[at:] if at >= 0 else '/'}"
 
 
+@lru_cache(maxsize=256)
+def _request_claims(method: str, url: str) -> str:
+    return f'"htm":{_quoted(method)},"htu":{_quoted(target_uri(url))}'
+
+
+@lru_cache(maxsize=256)
+def _nonce_claim(nonce: str) -> str:
+    return f',"nonce":{_quoted(nonce)}'
+
+
 class ProofMaker:
     """
     Make proofs with one key. Thread-safe.
@@ -87,7 +99,7 @@ class ProofMaker:
     def _ath(self, access_token: str) -> str:
         found = self._hashes.get(access_token)
         if found is None:
-            found = _b64(hashlib.sha256(access_token.encode("ascii")).digest()).decode()
+            found = f',"ath":"{_b64(hashlib.sha256(access_token.encode("ascii")).digest()).decode()}"'
             if len(self._hashes) >= _MOST_TOKENS:
                 self._hashes.clear()
             self._hashes[access_token] = found
@@ -110,15 +122,11 @@ class ProofMaker:
             oidcclient.KeyLost: The key is gone.
             oidcclient.KeyUnavailable: The key store does not answer.
         """
-        claims = (
-            f'{{"jti":"{_b64(os.urandom(_JTI_BYTES)).decode()}","htm":{json.dumps(method)},'
-            f'"htu":{json.dumps(target_uri(url))},"iat":{int(now)}'
-        )
-        if access_token is not None:
-            claims += f',"ath":"{self._ath(access_token)}"'
-        if nonce is not None:
-            claims += f',"nonce":{json.dumps(nonce)}'
-        signed = self._head + _b64((claims + "}").encode())
+        ath = "" if access_token is None else self._ath(access_token)
+        given = "" if nonce is None else _nonce_claim(nonce)
+        jti = os.urandom(_JTI_BYTES).hex()
+        claims = f'{{"jti":"{jti}",{_request_claims(method, url)},"iat":{int(now)}{ath}{given}}}'
+        signed = self._head + _b64(claims.encode())
         return (signed + b"." + _b64(self._sign(signed))).decode("ascii")
 
 

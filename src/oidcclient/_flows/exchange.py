@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from oidcclient._words.effects import Flow, send
@@ -19,7 +20,6 @@ from oidcclient.hooks import (
     Hook,
     HookContext,
     Prepares,
-    Proceed,
     SuppliesTransport,
     TransportMaterial,
     WrapsExchanges,
@@ -29,6 +29,7 @@ from oidcclient.protocol import ClientAuth, check_endpoint
 __all__ = ["BoundHook", "BoundHooks", "authenticator", "bind_hooks", "with_aliases"]
 
 Authenticate = Callable[[HttpRequest], HttpRequest]
+SendOn = Callable[[HttpRequest], Flow[HttpResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,10 @@ class BoundHook:
 class _Guarded:
     """The `proceed` a hook is given: it counts, so that no hook can loop."""
 
-    def __init__(self, name: str, send_on: Callable[[HttpRequest], Flow[HttpResponse]]) -> None:
-        self._name = name
+    __slots__ = ("_hook", "_reasons", "_send_on")
+
+    def __init__(self, hook: WrapsExchanges, send_on: SendOn) -> None:
+        self._hook = hook
         self._send_on = send_on
         self._reasons: set[str] | None = None
 
@@ -51,10 +54,11 @@ class _Guarded:
         if self._reasons is None:
             self._reasons = set()
         elif reason is None or reason in self._reasons:
-            raise UsageError(f"the hook {self._name} sent a request again without a new reason", rule="retry")
+            name = getattr(self._hook, "name", type(self._hook).__name__)
+            raise UsageError(f"the hook {name} sent a request again without a new reason", rule="retry")
         if reason is not None:
             self._reasons.add(reason)
-        return (yield from self._send_on(request))
+        return self._send_on(request)
 
 
 class BoundHooks:
@@ -148,33 +152,38 @@ class BoundHooks:
             witness: Is shown each answer as it comes, before a hook can do anything with it.
         """
         certificate = self.transport().certificate if self._supplying else None
-
-        def transmit(outgoing: HttpRequest) -> Flow[HttpResponse]:
-            ready = authenticate(outgoing) if authenticate else outgoing
-            response = yield from send(replace(ready, certificate=certificate) if certificate else ready)
-            if witness is not None:
-                witness(response)
-            return response
-
-        send_on: Callable[[HttpRequest], Flow[HttpResponse]] = transmit
+        send_on: SendOn = send
+        if authenticate or certificate or witness:
+            send_on = partial(_transmit, authenticate, certificate, witness)
+        about = (kind, access_token, token_type, repeatable)
         for hook, context in self._wrapping:
-            send_on = _wrapped(hook, context, (kind, access_token, token_type, repeatable), send_on)
-        return (yield from send_on(request))
+            send_on = partial(_offer, hook, context, send_on, about)
+        return send_on(request)
 
 
-def _wrapped(
+def _transmit(
+    authenticate: Authenticate | None,
+    certificate: tuple[str, str] | None,
+    witness: Callable[[HttpResponse], object] | None,
+    request: HttpRequest,
+) -> Flow[HttpResponse]:
+    ready = authenticate(request) if authenticate else request
+    response = yield from send(replace(ready, certificate=certificate) if certificate else ready)
+    if witness is not None:
+        witness(response)
+    return response
+
+
+def _offer(
     hook: WrapsExchanges,
     context: HookContext,
+    send_on: SendOn,
     about: tuple[ExchangeKind, str | None, str | None, bool],
-    send_on: Callable[[HttpRequest], Flow[HttpResponse]],
-) -> Callable[[HttpRequest], Flow[HttpResponse]]:
-    def through(request: HttpRequest) -> Flow[HttpResponse]:
-        proceed: Proceed = _Guarded(getattr(hook, "name", type(hook).__name__), send_on)
-        kind, access_token, token_type, repeatable = about
-        exchange = Exchange(kind, request, access_token, token_type, repeatable)
-        return (yield from hook.exchange(context, exchange, proceed))
-
-    return through
+    request: HttpRequest,
+) -> Flow[HttpResponse]:
+    kind, access_token, token_type, repeatable = about
+    exchange = Exchange(kind, request, access_token, token_type, repeatable)
+    return hook.exchange(context, exchange, _Guarded(hook, send_on))
 
 
 def bind_hooks(hooks: Iterable[Hook], context: Callable[[Hook], HookContext]) -> BoundHooks:

@@ -38,10 +38,12 @@ def freshness(token: AccessToken | None, now: float) -> Freshness:
         return Freshness.ENDED
     if token.expires_at is None:
         return Freshness.FRESH
-    lifetime = MOST_EARLY / EARLY_SHARE if token.issued_at is None else token.expires_at - token.issued_at
     if token.issued_at is not None and token.issued_at > now + FUTURE:
         return Freshness.ENDED  # the clock was wrong when it came, so nobody knows when it ends
     left = token.expires_at - now
+    if left > MOST_EARLY:
+        return Freshness.FRESH
+    lifetime = MOST_EARLY / EARLY_SHARE if token.issued_at is None else token.expires_at - token.issued_at
     if left <= min(MOST_MARGIN, lifetime * MARGIN_SHARE):
         return Freshness.ENDED
     return Freshness.DUE if left <= min(MOST_EARLY, lifetime * EARLY_SHARE) else Freshness.FRESH

@@ -172,24 +172,30 @@ class _SessionAuth:
 
     def _steps(self, request: Any) -> Generator[Step, Any, None]:
         """One request, written once: what to do, in order, for both kinds of client."""
-        self.check(str(request.url))
+        url = str(request.url)
+        self.check(url)
         token = self._source.ready()
         if token is None:
             token = self._source.of((yield self._source.fly(None)))
-        response = yield from self._signed(request, token)
+        response = yield from self._signed(request, url, token)
+        if response.status_code != _UNAUTHORIZED:
+            return
+        self._check_signed_for(response)
         if _wants_another(response) and time.monotonic() >= self._quiet_until:
             token = self._source.of((yield self._source.fly(token.value, refused=True)))
             _check_replayable(request)
-            response = yield from self._signed(request, token)
+            response = yield from self._signed(request, url, token)
+            self._check_signed_for(response)
             if _wants_another(response):  # it refuses fresh tokens too: another one will not help for a while
                 self._quiet_until = time.monotonic() + QUIET_SECONDS
 
-    def _signed(self, request: Any, token: AccessToken) -> Generator[Step, Any, Any]:
+    def _signed(self, request: Any, url: str, token: AccessToken) -> Generator[Step, Any, Any]:
         hooks = self._source.hooks()
+        authorization = f"{token.type} {token.value}"
         if hooks is None:
-            request.headers["Authorization"] = f"{token.type} {token.value}"
-            return (yield SEND)
-        outgoing = HttpRequest(request.method, str(request.url), (("Authorization", f"{token.type} {token.value}"),))
+            request.headers["Authorization"] = authorization
+            return _as_it_is()
+        outgoing = HttpRequest(request.method, url, (("Authorization", authorization),))
         flow = hooks.exchange(
             ExchangeKind.RESOURCE,
             outgoing,
@@ -197,10 +203,28 @@ class _SessionAuth:
             token_type=token.type,
             repeatable=not _is_one_shot(request),
         )
-        response = yield from _through(flow, request)
-        if hooks.binds:
-            _check_signed_for(response)
-        return response
+        return _through(flow, request)
+
+    def _check_signed_for(self, response: Any) -> None:
+        """
+        Refuse an answer that a redirect led to: what a hook added was for the first address alone.
+
+        Raises:
+            UsageError: The request was redirected and then refused.
+        """
+        hooks = self._source.hooks()
+        refused = response.status_code == _UNAUTHORIZED and hooks is not None and hooks.binds
+        if refused and any(one.has_redirect_location for one in response.history):
+            raise UsageError(
+                "the API redirected this request, and what it was signed with is for the first address alone",
+                rule="redirect",
+                section="RFC 9449 section 4.2",
+                hint="Use session.http(resource=...), which signs every hop, or a client that follows no redirects.",
+            )
+
+
+def _as_it_is() -> Generator[Step, Any, Any]:
+    return (yield SEND)
 
 
 def _through(flow: Flow[HttpResponse], request: Any) -> Generator[Step, Any, Any]:
@@ -241,25 +265,9 @@ def _bare(request: Any, own: HttpRequest) -> Any:
     )
 
 
-def _check_signed_for(response: Any) -> None:
-    """
-    Refuse an answer that a redirect led to: what a hook added was for the first address alone.
-
-    Raises:
-        UsageError: The request was redirected and then refused.
-    """
-    if response.status_code == _UNAUTHORIZED and any(one.has_redirect_location for one in response.history):
-        raise UsageError(
-            "the API redirected this request, and what it was signed with is for the first address alone",
-            rule="redirect",
-            section="RFC 9449 section 4.2",
-            hint="Use session.http(resource=...), which signs every hop, or a client that follows no redirects.",
-        )
-
-
 def _seen(response: Any) -> HttpResponse:
     """Show hooks the status and the headers; the body is the program's and may be a stream."""
-    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
+    headers = tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw])
     return HttpResponse(response.status_code, headers)
 
 

@@ -32,8 +32,13 @@ class HttpRequest:
 
     def with_header(self, name: str, value: str) -> HttpRequest:
         """Return the same request with one header set, in place of any of that name."""
-        kept = tuple(pair for pair in self.headers if pair[0].lower() != name.lower())
-        return replace(self, headers=(*kept, (name, value)))
+        return self.with_headers((name, value))
+
+    def with_headers(self, *pairs: tuple[str, str]) -> HttpRequest:
+        """Return the same request with some headers set, in place of any of their names."""
+        names = [name.lower() for name, _ in pairs]
+        headers = (*[pair for pair in self.headers if pair[0].lower() not in names], *pairs)
+        return HttpRequest(self.method, self.url, headers, self.body, self.max_bytes, self.certificate)
 
     def with_body(self, body: bytes) -> HttpRequest:
         """Return the same request with another body."""
@@ -65,7 +70,8 @@ class HttpResponse:
 
     def all_headers(self, name: str) -> tuple[str, ...]:
         """Return every header of that name, in order."""
-        return tuple(value for key, value in self.headers if key.lower() == name.lower())
+        wanted = name.lower()
+        return tuple([value for key, value in self.headers if key.lower() == wanted])
 
     @property
     def media_type(self) -> str:

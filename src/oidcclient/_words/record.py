@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .value import dataclass, field
 from .values import AccessToken, Json
@@ -11,8 +11,7 @@ from .values import AccessToken, Json
 __all__ = ["Lock", "RecordKey", "SessionRecord", "Store"]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordKey:
+class RecordKey(NamedTuple):  # a tuple, as each request to an API looks its session up by it
     """
     Which session: there is one record for each.
 
