@@ -55,6 +55,8 @@ bench: $(DEV) $(PEERS) ## measure against the bars
 soak: $(DEV) ## run for minutes what `make test` runs for seconds
 	OIDCCLIENT_FUZZ_EXAMPLES=$${OIDCCLIENT_FUZZ_EXAMPLES:-20000} $(BIN)/pytest -n auto -m hypothesis
 	OIDCCLIENT_ROUNDS=$${OIDCCLIENT_ROUNDS:-2000} OIDCCLIENT_KILLS=$${OIDCCLIENT_KILLS:-1000} $(BIN)/pytest -n 2 tests/processes
+	OIDCCLIENT_ROUNDS=$${OIDCCLIENT_ROUNDS:-10000} OIDCCLIENT_FUZZ_SECONDS=$${OIDCCLIENT_FUZZ_SECONDS:-300} $(BIN)/pytest -n 2 \
+		tests/dpop_server/test_server_workers.py tests/dpop_server/test_server_fuzz_guided.py
 
 docs: $(DEV) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
