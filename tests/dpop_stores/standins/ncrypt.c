@@ -56,7 +56,7 @@ typedef struct {
     int is_tpm;
     int is_final;
     int busy;
-    Dword policy, usage;
+    Dword policy, usage, stored_policy, stored_usage;
     char name[128];
 #ifdef _WIN32
     BCRYPT_KEY_HANDLE key;
@@ -328,7 +328,8 @@ EXPORT Status CALL NCryptCreatePersistedKey(
     if (spec || flags) return NTE_BAD_FLAGS;
     if (!is(algorithm_name, L"ECDSA_P256")) return NTE_NOT_SUPPORTED;
     key = new_object('K', provider->is_tpm);
-    key->usage = 0xffffff;
+    key->usage = key->stored_usage = 0xffffff;
+    key->policy = key->stored_policy = 1; /* who says nothing gets a key that can be exported, if encrypted */
     if (!name || !narrow(name, key->name, sizeof key->name)) {
         destroy(key);
         return NTE_INVALID_PARAMETER;
@@ -355,6 +356,10 @@ EXPORT Status CALL NCryptSetProperty(Handle handle, const wchar_t *name, const u
     if (is(name, L"Export Policy")) memcpy(&key->policy, value, length);
     else if (is(name, L"Key Usage")) memcpy(&key->usage, value, length);
     else return NTE_NOT_SUPPORTED;
+    if (flags & PERSIST) {
+        key->stored_policy = key->policy;
+        key->stored_usage = key->usage;
+    }
     return OK;
 }
 
@@ -402,8 +407,8 @@ EXPORT Status CALL NCryptFinalizeKey(Handle handle, Dword flags)
     path_of(key, path, sizeof path);
     FILE *file = fopen(path, "wb");
     if (!file) return NTE_PERM;
-    fwrite(&key->policy, sizeof(Dword), 1, file);
-    fwrite(&key->usage, sizeof(Dword), 1, file);
+    fwrite(&key->stored_policy, sizeof(Dword), 1, file);
+    fwrite(&key->stored_usage, sizeof(Dword), 1, file);
     fwrite(data, sizeof data, 1, file);
     fclose(file);
     key->is_final = 1;

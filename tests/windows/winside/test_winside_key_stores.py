@@ -42,6 +42,11 @@ NEWER = {
 }
 
 
+class TestFileOnWindows(KeyStoreContract):
+    def make_store(self, tmp_path: Path) -> KeyStore:
+        return open_store(f"file:{tmp_path}")
+
+
 # -- Credential Manager
 
 
