@@ -24,6 +24,7 @@ from .endpoints import (
     introspection,
     log,
     par,
+    registration,
     tokens,
     userinfo,
 )
@@ -53,6 +54,7 @@ ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
     ("/revoke", "POST", "revoke", tokens.revoke),
     ("/device-authorization", "POST", "device_authorization", device_authorization.device_authorization),
     (device_authorization.PAGE, "GET POST", "device", device.device),
+    ("/register", "POST", "register", registration.register),
     ("/introspect", "POST", "introspect", introspection.introspect),
     ("/userinfo", "GET POST", "userinfo", userinfo.userinfo),
     ("/end-session", "GET POST", "end_session", end_session.end_session),

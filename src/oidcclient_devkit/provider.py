@@ -1,6 +1,7 @@
 """The provider as a program uses it."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from .clients import DESKTOP, Client, default_clients
 from .controls import Active, Controls, check_endpoint, prepared_answer
 from .core import Core
 from .devices import decide, find_waiting
-from .grant_rules import DEVICE_CODE_LIFETIME, POLL_INTERVAL
+from .grant_rules import DEVICE_CODE_LIFETIME, PASSWORD, POLL_INTERVAL
 from .keys import Keys
 from .metrics import Metrics
 from .misbehaviours import check_name
@@ -132,6 +133,16 @@ class Provider:
                 self.keys.signing(alg)  # so that the JWKS has the key before the first token
         self.clients[client_id] = client
         return client
+
+    def require_dpop(self, client_id: str = DESKTOP, *, required: bool = True) -> None:
+        """Issue tokens to this client with a proof only (RFC 9449 section 5.2)."""
+        self.clients[client_id] = replace(self.clients[client_id], dpop_bound_access_tokens=required)
+
+    def allow_password_grant(self, client_id: str = DESKTOP) -> None:
+        """Switch the password grant on, which is legacy and forbidden (RFC 9700 section 2.4), for this client."""
+        client = self.clients[client_id]
+        self.clients[client_id] = replace(client, grant_types=(*client.grant_types, PASSWORD))
+        self._controls.grants.legacy = True
 
     def sign_in_as(self, username: str | None) -> None:
         """Sign this user in without any page, or show the pages again (None)."""

@@ -52,7 +52,9 @@ def _address(core: Core, user_code: str) -> str:
 
 def _ask_for_code(core: Core, session: Session, *, typed: str = "", problem: str = "") -> Answer:
     status = 400 if problem else 200
-    return with_cookie(core, session, page("device_code.html", status=status, csrf=session.csrf, typed=typed, problem=problem))
+    return with_cookie(
+        core, session, page("device_code.html", status=status, csrf=session.csrf, typed=typed, problem=problem)
+    )
 
 
 def _sign_in(core: Core, exchange: Exchange, session: Session, waiting: DeviceRequest) -> Answer:

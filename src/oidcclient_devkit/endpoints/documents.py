@@ -6,6 +6,7 @@ from oidcclient_devkit.answers import Answer, json_answer
 from oidcclient_devkit.clients import AUTH_METHODS, SCOPES
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange
+from oidcclient_devkit.grant_rules import LEGACY_GRANT_TYPES
 from oidcclient_devkit.grants.client_auth import KEY_ALGS, SECRET_ALGS
 from oidcclient_devkit.grants.extensions import PROMPTS, RESPONSE_MODES
 from oidcclient_devkit.keys import ENCRYPTION_ALGS, SIGNING_ALGS
@@ -55,11 +56,14 @@ def metadata(core: Core, _exchange: Exchange) -> Answer:
         "dpop_signing_alg_values_supported": list(core.controls.proofs.algorithms),
         "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algs,
+        "registration_endpoint": core.address("/register"),
         "device_authorization_endpoint": core.address("/device-authorization"),
         "introspection_endpoint": core.address("/introspect"),
         "introspection_endpoint_auth_methods_supported": [name for name in AUTH_METHODS if name != "none"],
         "introspection_endpoint_auth_signing_alg_values_supported": assertion_algs,
     }
+    if core.controls.grants.legacy:
+        document["devkit_legacy_grant_types"] = list(LEGACY_GRANT_TYPES)  # a member of our own, as a warning
     return json_answer(document, headers=())
 
 

@@ -1,6 +1,5 @@
 """The sign-in page and the consent page."""
 
-import hmac
 from collections.abc import Callable
 
 from oidcclient_devkit.answers import Answer
@@ -11,7 +10,6 @@ from oidcclient_devkit.grants.code import granted_scope
 from oidcclient_devkit.pages.render import error_page, page
 from oidcclient_devkit.signing_in import sign_in
 from oidcclient_devkit.store import Interaction, Session, SignedIn
-from oidcclient_devkit.users import User
 
 from .authorize import finish, needs_consent, next_step
 from .sessions import csrf_holds, current_session, with_cookie
@@ -64,11 +62,7 @@ def chosen_person(core: Core, exchange: Exchange, session: Session) -> str | Non
     if exchange.value("decision") == "continue" and session.signed_in is not None:
         return session.signed_in.username
     user = core.users.get((exchange.value("username") or "").strip())
-    return user.username if user is not None and _knows(user, exchange.value("password") or "") else None
-
-
-def _knows(user: User, password: str) -> bool:
-    return hmac.compare_digest(user.password.encode(), password.encode())
+    return user.username if user is not None and user.knows(exchange.value("password") or "") else None
 
 
 def _show_sign_in(core: Core, waiting: Interaction, session: Session, *, typed: str | None = None) -> Answer:

@@ -1,8 +1,9 @@
 """Authlib's view of a request."""
 
 from collections import defaultdict
+from typing import Any
 
-from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
+from authlib.oauth2.rfc6749 import JsonPayload, JsonRequest, OAuth2Payload, OAuth2Request
 from starlette.datastructures import Headers
 
 from oidcclient_devkit.exchange import Exchange, Pairs
@@ -43,3 +44,23 @@ class OAuthRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
     def form(self) -> dict[str, str]:
         """The parameters, under the name Authlib uses for a body."""
         return dict(self.payload.data)
+
+
+class Members(JsonPayload):  # type: ignore[misc]  # Authlib has no types
+    """The members of a JSON body."""
+
+    def __init__(self, members: dict[str, Any]) -> None:
+        self._members = members
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The members."""
+        return self._members
+
+
+class JsonOAuthRequest(JsonRequest):  # type: ignore[misc]  # Authlib has no types
+    """A request whose body is JSON."""
+
+    def __init__(self, exchange: Exchange, address: str, members: dict[str, Any]) -> None:
+        super().__init__(exchange.method, address)
+        self.payload = Members(members)

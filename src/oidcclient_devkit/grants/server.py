@@ -16,8 +16,9 @@ from .client_credentials import ClientCredentialsGrant
 from .code import CodeGrant
 from .device import DeviceGrant
 from .extensions import OpenIDRequest, RequestParameters, S256Challenge
+from .password import LegacyPasswordGrant
 from .refresh import RefreshGrant
-from .requests import OAuthRequest
+from .requests import JsonOAuthRequest, OAuthRequest
 
 MAY_REPEAT = frozenset({"resource", "audience"})  # RFC 8707 section 2
 
@@ -35,6 +36,8 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
         self.register_grant(RefreshGrant, [OpenIDRequest(core)])
         self.register_grant(ClientCredentialsGrant)
         self.register_grant(DeviceGrant, [OpenIDRequest(core)])
+        if core.controls.grants.legacy:
+            self.register_grant(LegacyPasswordGrant)
 
     def query_client(self, client_id: str) -> Client | None:
         """Find a registered app."""
@@ -56,6 +59,10 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
     def create_oauth2_request(self, request: Any) -> OAuthRequest:
         """Wrap a request."""
         return OAuthRequest(request, self.core.address(request.path))
+
+    def create_json_request(self, request: JsonOAuthRequest) -> JsonOAuthRequest:
+        """Take a request that is wrapped already."""
+        return request
 
     def check_form(self, exchange: Exchange) -> None:
         """Refuse what no back-channel endpoint takes (RFC 6749 section 3.2)."""
