@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from oidcclient import MemoryStore, OidcError, Policy, SessionRecord
+from oidcclient._flows import device
 from oidcclient._flows.login import LoginPlan, Started, finish, start
+from oidcclient._flows.plan import DevicePlan, DeviceStarted
 from oidcclient._flows.provider import Provider
 from oidcclient._words.effects import Effect, Flow, Run, Send
 from oidcclient._words.events import Event
@@ -18,6 +20,7 @@ from oidcclient.protocol import AuthorizationRequest, HttpRequest, HttpResponse,
 from tests.protocol.examples import (
     CLIENT_ID,
     CODE,
+    DEVICE,
     ISSUER,
     METADATA,
     NOW,
@@ -95,6 +98,24 @@ class ListedReceiver:
         raise AssertionError("whoever opened it closes it, not the flow")
 
 
+@dataclass
+class CountingPause:
+    """Let the standing clock run, and note how long was waited; a listed error ends a wait."""
+
+    clock: StandingClock
+    waits: list[float] = field(default_factory=list)
+    errors: list[OidcError] = field(default_factory=list)
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        if self.errors:
+            raise self.errors.pop()
+        self.clock.advance(seconds)
+
+    def cancel(self) -> None:
+        raise AssertionError("no flow cancels")
+
+
 class World:
     """All that surrounds one client, and the answers of its provider by path."""
 
@@ -102,6 +123,7 @@ class World:
         self.policy = policy or Policy()
         self.clock = StandingClock()
         self.receiver = ListedReceiver(self.clock, start_uri)
+        self.pause = CountingPause(self.clock)
         self.store: MemoryStore = MemoryStore()
         self.events: list[Event] = []
         self.shown: list[str] = []
@@ -113,6 +135,7 @@ class World:
             "/jwks": answer(KEY_SET),
             "/par": answer({"request_uri": REQUEST_URI, "expires_in": 60}, 201),
             "/token": lambda _request: self.tokens(),
+            "/device": answer(DEVICE),
         }
 
     @property
@@ -149,6 +172,23 @@ class World:
             "emit": self.events.append,
         }
         return LoginPlan(**{**settings, **changes})
+
+    def device_plan(self, *, asked: AuthorizationRequest | None = None, **changes: Any) -> DevicePlan:
+        settings: dict[str, Any] = {
+            "provider": self.provider,
+            "client_id": CLIENT_ID,
+            "client_auth": PublicClient(),
+            "policy": self.policy,
+            "hooks": (),
+            "profile": "default",
+            "store": self.store,
+            "request": asked or AuthorizationRequest(scopes=("openid", "email")),
+            "timeout": 3600.0,
+            "pause": self.pause,
+            "clock": self.clock,
+            "emit": self.events.append,
+        }
+        return DevicePlan(**{**settings, **changes})
 
     def callback(self, **changes: Any) -> CallbackArrived:
         """Return the good response to the sign-in under way, with changes."""
@@ -190,6 +230,12 @@ class World:
         started = self.perform(start(plan))
         self.nonce = started.transaction.nonce
         return started
+
+    def device_login(self, plan: DevicePlan | None = None) -> SessionRecord:
+        """Sign in on another device."""
+        plan = plan or self.device_plan()
+        started: DeviceStarted = self.perform(device.start(plan))
+        return self.perform(device.finish(plan, started))
 
     def login(self, plan: LoginPlan | None = None) -> SessionRecord:
         """Sign in; the callback comes at once unless other arrivals are listed."""

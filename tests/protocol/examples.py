@@ -54,8 +54,19 @@ METADATA: dict[str, Any] = {
     "id_token_signing_alg_values_supported": ["RS256", "ES256"],
     "code_challenge_methods_supported": ["S256"],
 }
+WITH_DEVICE: dict[str, Any] = {"device_authorization_endpoint": f"{ISSUER}/device"}
 WITH_PAR: dict[str, Any] = {"pushed_authorization_request_endpoint": f"{ISSUER}/par"}
 WITH_ISS: dict[str, Any] = {"authorization_response_iss_parameter_supported": True}
+DEVICE_CODE = f"{MARK}-device-code"
+USER_CODE = "WDJB-MJHT"
+DEVICE: dict[str, Any] = {
+    "device_code": DEVICE_CODE,
+    "user_code": USER_CODE,
+    "verification_uri": "https://example.com/device",
+    "verification_uri_complete": f"https://example.com/device?user_code={USER_CODE}",
+    "expires_in": 1800,
+    "interval": 5,
+}
 TOKENS: dict[str, Any] = {
     "access_token": ACCESS_TOKEN,
     "token_type": "Bearer",

@@ -1,4 +1,4 @@
-"""From the callback to a stored session: the code exchange and every check (OIDC Core 3.1.3)."""
+"""From the answer to a stored session: the code exchange and every check (OIDC Core 3.1.3)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from oidcclient._words.errors import IDTokenRefused, LoginRequired, StoreError
 from oidcclient._words.events import CallbackAccepted, IDTokenVerified, Notice, TokenReceived
 from oidcclient._words.receiver import CallbackArrived
 from oidcclient._words.record import Lock, RecordKey, SessionRecord
+from oidcclient._words.value import dataclass, field
 from oidcclient._words.values import Json, TokenResponse
 from oidcclient.hooks import ExchangeKind
 from oidcclient.protocol import (
     Expected,
     IDToken,
     build_code_request,
+    check_no_nonce,
     check_token_type,
     missing_scopes,
     parse_callback,
@@ -24,12 +26,12 @@ from oidcclient.protocol import (
 
 from .ending import forget_state
 from .exchange import authenticator
-from .plan import LoginPlan, Started
+from .plan import Begun, LoginPlan, SignInPlan, Started
 from .provider import verified_id_token
 from .refresh import lock_record
 from .tokens import token_from
 
-__all__ = ["complete"]
+__all__ = ["Granted", "complete", "keep"]
 
 
 def complete(plan: LoginPlan, started: Started, callback: CallbackArrived) -> Flow[SessionRecord]:
@@ -54,17 +56,46 @@ def complete(plan: LoginPlan, started: Started, callback: CallbackArrived) -> Fl
         build_code_request(metadata, transaction, code, plan.policy),
         authenticate=authenticator(plan.client_auth, plan.client_id, metadata, now),
     )
-    tokens = parse_token_response(response)
-    check_token_type(tokens, known=started.hooks.accept_token(ExchangeKind.TOKEN, tokens))
-    id_token = yield from _checked_id_token(plan, started, tokens, now)
+    grant = Granted(ExchangeKind.TOKEN, parse_token_response(response), transaction.nonce, now)
+    return (yield from keep(plan, started, grant))
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """
+    What a sign-in got from the token endpoint.
+
+    Args:
+        kind: By which exchange.
+        tokens: The answer, not yet checked.
+        nonce: The nonce that was sent; None where none could be. Secret.
+        now: Unix seconds.
+    """
+
+    kind: ExchangeKind
+    tokens: TokenResponse
+    nonce: str | None = field(repr=False)
+    now: float
+
+
+def keep(plan: SignInPlan, begun: Begun, grant: Granted) -> Flow[SessionRecord]:
+    """
+    Check the tokens and store the session: the one way in for all ways to sign in.
+
+    Raises:
+        OidcError: A check failed, or the session could not be stored; nothing was.
+    """
+    tokens = grant.tokens
+    check_token_type(tokens, known=begun.hooks.accept_token(grant.kind, tokens))
+    id_token = yield from _checked_id_token(plan, begun, grant)
     _check_account(plan, id_token)
     _report(plan, tokens, id_token)
-    record = _record(plan, started, tokens, id_token, now)
+    record = _record(plan, begun, tokens, id_token, grant.now)
     yield from _store(plan, record)
     return record
 
 
-def _store(plan: LoginPlan, record: SessionRecord) -> Flow[None]:
+def _store(plan: SignInPlan, record: SessionRecord) -> Flow[None]:
     """
     Save the session, under its lock: a refresh of an older session of this account must not end after us and win.
 
@@ -85,7 +116,7 @@ def _store(plan: LoginPlan, record: SessionRecord) -> Flow[None]:
     yield from forget_state(plan.hooks, old, plan.emit)
 
 
-def _previous(plan: LoginPlan, key: RecordKey) -> Mapping[str, dict[str, Json]]:
+def _previous(plan: SignInPlan, key: RecordKey) -> Mapping[str, dict[str, Json]]:
     try:
         record = plan.store.load(key)
     except (StoreError, LoginRequired):  # it cannot be read, so nothing in it can be removed
@@ -93,7 +124,7 @@ def _previous(plan: LoginPlan, key: RecordKey) -> Mapping[str, dict[str, Json]]:
     return {} if record is None else record.hook_state
 
 
-def _check_account(plan: LoginPlan, id_token: IDToken) -> None:
+def _check_account(plan: SignInPlan, id_token: IDToken) -> None:
     """Refuse a sign-in of somebody else than was asked for."""
     if plan.account is not None and id_token.sub != plan.account:
         raise IDTokenRefused(
@@ -105,24 +136,28 @@ def _check_account(plan: LoginPlan, id_token: IDToken) -> None:
         )
 
 
-def _checked_id_token(plan: LoginPlan, started: Started, tokens: TokenResponse, now: float) -> Flow[IDToken]:
+def _checked_id_token(plan: SignInPlan, begun: Begun, grant: Granted) -> Flow[IDToken]:
+    tokens = grant.tokens
     if tokens.id_token is None:
         raise IDTokenRefused("the token response has no ID Token", rule="id_token", section="OIDC Core 3.1.3.3")
     request = plan.request
     expected = Expected(
-        issuer=started.metadata.issuer,
+        issuer=begun.metadata.issuer,
         client_id=plan.client_id,
-        nonce=started.transaction.nonce,
+        nonce=grant.nonce,
         access_token=tokens.access_token,
         max_age=request.max_age,
         essential_acr=request.essential_acr,
         policy=plan.policy,
-        now=now,
+        now=grant.now,
     )
-    return (yield from verified_id_token(plan.provider, started.metadata, tokens.id_token, expected))
+    id_token = yield from verified_id_token(plan.provider, begun.metadata, tokens.id_token, expected)
+    if grant.nonce is None:
+        check_no_nonce(id_token)
+    return id_token
 
 
-def _report(plan: LoginPlan, tokens: TokenResponse, id_token: IDToken) -> None:
+def _report(plan: SignInPlan, tokens: TokenResponse, id_token: IDToken) -> None:
     missing = missing_scopes(tokens, plan.request.scopes)
     plan.emit(
         TokenReceived(tokens.token_type, tokens.expires_in, tokens.refresh_token is not None, missing_scopes=missing)
@@ -134,11 +169,11 @@ def _report(plan: LoginPlan, tokens: TokenResponse, id_token: IDToken) -> None:
         plan.emit(Notice("The provider gave no refresh token: you will be asked to sign in again when this one ends."))
 
 
-def _record(plan: LoginPlan, started: Started, tokens: TokenResponse, id_token: IDToken, now: float) -> SessionRecord:
+def _record(plan: SignInPlan, begun: Begun, tokens: TokenResponse, id_token: IDToken, now: float) -> SessionRecord:
     token = token_from(tokens, plan.request.scopes, now)
     return SessionRecord(
         profile=plan.profile,
-        issuer=started.metadata.issuer,
+        issuer=begun.metadata.issuer,
         client_id=plan.client_id,
         account=id_token.sub,
         claims=id_token.claims,
@@ -147,8 +182,8 @@ def _record(plan: LoginPlan, started: Started, tokens: TokenResponse, id_token: 
         refresh_token=tokens.refresh_token,
         scopes=plan.request.scopes,
         resources=plan.request.resources,
-        hook_state=started.hooks.states({}),
-        binding_hooks=tuple(bound.hook.name for bound in started.hooks.hooks if getattr(bound.hook, "binds", False)),
+        hook_state=begun.hooks.states({}),
+        binding_hooks=tuple(bound.hook.name for bound in begun.hooks.hooks if getattr(bound.hook, "binds", False)),
         signed_in_at=now,
         **plan.provider.to_record(),
     )

@@ -10,17 +10,13 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from oidcclient._words.effects import Flow, run
-from oidcclient._words.errors import LoginTimedOut, OAuthError, OidcError, RemoteError, TransportError
-from oidcclient._words.events import (
-    RequestPushed,
-    SignedIn,
-    SignInAddress,
-)
+from oidcclient._words.errors import LoginTimedOut, OAuthError, OidcError
+from oidcclient._words.events import RequestPushed, SignedIn, SignInAddress
 from oidcclient._words.receiver import CallbackArrived, LoginOutcome, StartRequested
 from oidcclient._words.record import SessionRecord
 from oidcclient._words.value import replace
 from oidcclient._words.values import ProviderMetadata
-from oidcclient.hooks import ExchangeKind, HookContext
+from oidcclient.hooks import ExchangeKind
 from oidcclient.protocol import (
     authorization_address,
     authorization_parameters,
@@ -31,10 +27,9 @@ from oidcclient.protocol import (
 )
 
 from .completion import complete
-from .ending import forget_state
-from .exchange import BoundHooks, authenticator, bind_hooks, with_aliases
+from .exchange import BoundHooks, authenticator
 from .plan import LoginPlan, Started
-from .provider import fetch_keys, fetch_metadata
+from .preparing import begin, forgetting, prefetch_keys
 
 __all__ = ["LoginPlan", "Started", "finish", "start"]
 
@@ -49,17 +44,7 @@ def start(plan: LoginPlan) -> Flow[Started]:
     Raises:
         OidcError: Something is in the way; no browser was opened.
     """
-    now = yield from run(plan.clock.now)
-    metadata = yield from fetch_metadata(plan.provider, now)
-    yield from run(plan.store.probe)
-    hooks = bind_hooks(plan.hooks, lambda _hook: _context(plan, metadata, now))
-    metadata = with_aliases(metadata, hooks, plan.policy)
-    try:
-        yield from hooks.prepare()
-        return (yield from _start(plan, metadata, hooks))
-    except (OidcError, KeyboardInterrupt):
-        yield from forget_state(plan.hooks, hooks.states({}), plan.emit)
-        raise
+    return (yield from begin(plan, lambda metadata, hooks: _start(plan, metadata, hooks)))
 
 
 def _start(plan: LoginPlan, metadata: ProviderMetadata, hooks: BoundHooks) -> Flow[Started]:
@@ -79,19 +64,6 @@ def _start(plan: LoginPlan, metadata: ProviderMetadata, hooks: BoundHooks) -> Fl
 def _own_start(plan: LoginPlan) -> str | None:
     """Return our own start address, if it is to be used and there is one."""
     return plan.receiver.start_uri if plan.own_start else None
-
-
-def _context(plan: LoginPlan, metadata: ProviderMetadata, now: float) -> HookContext:
-    return HookContext(
-        issuer=metadata.issuer,
-        client_id=plan.client_id,
-        profile=plan.profile,
-        account=None,
-        metadata=metadata,
-        policy=plan.policy,
-        now=now,
-        emit=plan.emit,
-    )
 
 
 def _provider_address(plan: LoginPlan, started: Started) -> Flow[str]:
@@ -118,11 +90,7 @@ def finish(plan: LoginPlan, started: Started) -> Flow[SessionRecord]:
     Raises:
         OidcError: The sign-in failed; the browser was told, and nothing was stored.
     """
-    try:
-        record = yield from _finish(plan, started)
-    except (OidcError, KeyboardInterrupt):
-        yield from forget_state(plan.hooks, started.hooks.states({}), plan.emit)
-        raise
+    record = yield from forgetting(plan, started.hooks, _finish(plan, started))
     yield from run(lambda: plan.receiver.finish(LoginOutcome(ok=True)))
     plan.emit(SignedIn(record.issuer, record.account))
     return record
@@ -142,7 +110,7 @@ def _wait(plan: LoginPlan, started: Started) -> Flow[CallbackArrived]:
     """Answer the browser's events until the callback comes. The provider's keys are fetched while the person types."""
     own_start = _own_start(plan) is not None
     if not own_start:
-        yield from _prefetch_keys(plan, started)
+        yield from prefetch_keys(plan, started.metadata)
     while True:
         ticks = yield from run(plan.clock.ticks)
         if ticks >= started.deadline:
@@ -156,7 +124,7 @@ def _wait(plan: LoginPlan, started: Started) -> Flow[CallbackArrived]:
             return event
         if isinstance(event, StartRequested):
             yield from _send_on(plan, started, event)
-            yield from _prefetch_keys(plan, started)
+            yield from prefetch_keys(plan, started.metadata)
 
 
 def _renew(plan: LoginPlan, started: Started, ticks: float) -> Flow[None]:
@@ -181,15 +149,6 @@ def _send_on(plan: LoginPlan, started: Started, event: StartRequested) -> Flow[N
         yield from run(lambda: plan.receiver.send_on(event, None))
         raise
     yield from run(lambda: plan.receiver.send_on(event, address))
-
-
-def _prefetch_keys(plan: LoginPlan, started: Started) -> Flow[None]:
-    """Fetch the keys ahead of need. A failure is no failure of the sign-in yet: they are fetched again when needed."""
-    now = yield from run(plan.clock.now)
-    try:
-        yield from fetch_keys(plan.provider, started.metadata, now)
-    except (TransportError, RemoteError):
-        plan.provider.keys = None
 
 
 def outcome_of(error: OidcError) -> LoginOutcome:

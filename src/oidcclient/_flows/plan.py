@@ -7,23 +7,23 @@ from collections.abc import Callable
 from oidcclient._words.clock import Clock
 from oidcclient._words.events import EventHandler
 from oidcclient._words.policy import Policy
-from oidcclient._words.receiver import Receiver
+from oidcclient._words.receiver import Pause, Receiver
 from oidcclient._words.record import Store
 from oidcclient._words.value import dataclass, field
 from oidcclient._words.values import ProviderMetadata
 from oidcclient.hooks import Hook
-from oidcclient.protocol import AuthorizationRequest, ClientAuth, Transaction
+from oidcclient.protocol import AuthorizationRequest, ClientAuth, DeviceAuthorization, Transaction
 
 from .exchange import BoundHooks
 from .provider import Provider
 
-__all__ = ["LoginPlan", "Started"]
+__all__ = ["Begun", "DevicePlan", "DeviceStarted", "LoginPlan", "SignInPlan", "Started"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoginPlan:
+class SignInPlan:
     """
-    All that a sign-in needs.
+    What every way to sign in needs.
 
     Args:
         provider: What is known of the provider.
@@ -35,10 +35,6 @@ class LoginPlan:
         store: Where it is stored.
         request: What to ask for.
         account: The `sub` that must sign in; None lets anybody.
-        receiver: How the answer comes back.
-        form_post: Whether to ask for `response_mode=form_post`.
-        own_start: Whether a browser on this machine is sent to our own start address first.
-        show_again: Takes a new address when the shown one has expired.
         timeout: How long a person may take, in seconds.
         clock: The time.
         emit: Takes events.
@@ -53,23 +49,61 @@ class LoginPlan:
     store: Store = field(repr=False)
     request: AuthorizationRequest
     account: str | None = None
-    receiver: Receiver
-    form_post: bool
-    own_start: bool
-    show_again: Callable[[str], object] = field(repr=False)
     timeout: float
     clock: Clock
     emit: EventHandler = field(repr=False)
 
 
-@dataclass(slots=True)
-class Started:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginPlan(SignInPlan):
     """
-    A sign-in that waits for a person.
+    What a sign-in needs whose answer a browser brings.
+
+    Args:
+        receiver: How the answer comes back.
+        form_post: Whether to ask for `response_mode=form_post`.
+        own_start: Whether a browser on this machine is sent to our own start address first.
+        show_again: Takes a new address when the shown one has expired.
+    """
+
+    receiver: Receiver
+    form_post: bool
+    own_start: bool
+    show_again: Callable[[str], object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicePlan(SignInPlan):
+    """
+    What a sign-in on another device needs (RFC 8628).
+
+    Args:
+        pause: Lets time pass between two polls.
+    """
+
+    pause: Pause
+
+
+@dataclass(slots=True)
+class Begun:
+    """
+    A sign-in that was prepared.
 
     Args:
         metadata: The provider, its endpoints replaced by a hook's aliases.
         hooks: The add-ons with their contexts.
+    """
+
+    metadata: ProviderMetadata
+    hooks: BoundHooks
+
+
+@dataclass(slots=True)
+class Started(Begun):
+    """
+    A sign-in that waits for a person and a browser.
+
+    Args:
         transaction: What ties the answer to the request.
         parameters: The authorization request.
         address: What a browser opens.
@@ -78,11 +112,27 @@ class Started:
         starts: How often a browser asked for the start address.
     """
 
-    metadata: ProviderMetadata
-    hooks: BoundHooks
     transaction: Transaction = field(repr=False)
     parameters: list[tuple[str, str]] = field(repr=False)
     address: str = field(repr=False)
     expires_at: float | None
     deadline: float
     starts: int = 0
+
+
+@dataclass(slots=True)
+class DeviceStarted(Begun):
+    """
+    A sign-in that waits for a person at another device.
+
+    Args:
+        authorization: The codes, and how long they are good.
+        given_at: When they came, in Unix seconds.
+        expires_at: When they end, on the clock's `ticks`.
+        deadline: When the wait ends, on the clock's `ticks`.
+    """
+
+    authorization: DeviceAuthorization
+    given_at: float
+    expires_at: float
+    deadline: float

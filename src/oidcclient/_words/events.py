@@ -9,6 +9,7 @@ from .value import dataclass
 __all__ = [
     "BrowserOpened",
     "CallbackAccepted",
+    "DeviceCodeShown",
     "Event",
     "EventHandler",
     "IDTokenVerified",
@@ -21,7 +22,16 @@ __all__ = [
     "SignedIn",
     "SignedOut",
     "TokenReceived",
+    "WayChosen",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class WayChosen:
+    """`Auto()` chose a way to sign in; every rule it looked at, in order, as "rule: why"."""
+
+    way: str
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,15 @@ class SignInAddress:
     """The address at which the person signs in. Good for this sign-in alone; do not show it to others."""
 
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCodeShown:
+    """A code to type on another device was given out (RFC 8628). The codes themselves are not told here."""
+
+    verification_uri: str
+    expires_in: float
+    interval: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +139,12 @@ class Notice:
 
 
 Event = (
-    MetadataFetched
+    WayChosen
+    | MetadataFetched
     | KeysFetched
     | RequestPushed
     | SignInAddress
+    | DeviceCodeShown
     | BrowserOpened
     | CallbackAccepted
     | TokenReceived

@@ -1,4 +1,8 @@
-"""How an authorization response reaches a flow: the port for a listener, a pasted address or an app's own scheme."""
+"""
+How an authorization response reaches a flow: the port for a listener, a pasted address or an app's own scheme.
+
+And how a flow waits where no response comes: it asks again and again, and pauses in between.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import Protocol
 
 from .value import dataclass, field
 
-__all__ = ["CallbackArrived", "LoginOutcome", "Receiver", "StartRequested"]
+__all__ = ["CallbackArrived", "LoginOutcome", "Pause", "Receiver", "StartRequested"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +96,21 @@ class Receiver(Protocol):
 
     def close(self) -> None:
         """Stop listening and let every connection go. Quick, never raises."""
+        ...
+
+
+class Pause(Protocol):
+    """Let time pass until the flow asks again. Unlike a plain sleep it can be ended at once."""
+
+    def wait(self, seconds: float) -> None:
+        """
+        Block for `seconds`.
+
+        Raises:
+            LoginCancelled: `cancel` was called, now or before.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Make `wait` raise LoginCancelled at once; may be called from any thread."""
         ...

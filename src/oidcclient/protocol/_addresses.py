@@ -27,8 +27,13 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
+def is_plain(text: str) -> bool:
+    """Tell whether a text holds nothing but the characters of an address."""
+    return bool(_PLAIN.fullmatch(text)) and "\\" not in text
+
+
 def _split(address: str) -> SplitResult | None:
-    if len(address) > LONGEST_ADDRESS or not _PLAIN.fullmatch(address) or "\\" in address:
+    if len(address) > LONGEST_ADDRESS or not is_plain(address):
         return None
     try:
         parts = urlsplit(address)

@@ -240,6 +240,18 @@ def authorization_parameters(
         "code_challenge": pkce.get_code_challenge(transaction.code_verifier),
         "code_challenge_method": "S256",
         "response_mode": "form_post" if form_post else None,
+        **wishes(asked),
+    }
+    present = {name: value for name, value in parameters.items() if value is not None}
+    clash = sorted(name for name in added if name in present or (_is_reserved(name) and name != "dpop_jkt"))
+    if clash:
+        raise UsageError(f"a hook may not set {', '.join(clash)}", rule="hook")
+    return [*present.items(), *(("resource", uri) for uri in asked.resources), *added.items()]
+
+
+def wishes(asked: AuthorizationRequest) -> dict[str, str | None]:
+    """Return the parameters with which a caller says who should sign in, and how (OIDC Core 3.1.2.1)."""
+    return {
         "login_hint": asked.login_hint,
         "prompt": asked.prompt,
         "max_age": None if asked.max_age is None else str(asked.max_age),
@@ -249,11 +261,6 @@ def authorization_parameters(
         "claims": None if asked.claims is None else json.dumps(asked.claims, separators=(",", ":")),
         **asked.extra,
     }
-    present = {name: value for name, value in parameters.items() if value is not None}
-    clash = sorted(name for name in added if name in present or (_is_reserved(name) and name != "dpop_jkt"))
-    if clash:
-        raise UsageError(f"a hook may not set {', '.join(clash)}", rule="hook")
-    return [*present.items(), *(("resource", uri) for uri in asked.resources), *added.items()]
 
 
 def authorization_address(metadata: ProviderMetadata, parameters: list[tuple[str, str]]) -> str:
