@@ -46,7 +46,10 @@ def verified_request(request: HttpRequest) -> VerifiedRequest:
     Raises:
         LookupError: Nobody checked it.
     """
-    return wsgi.verified_request(vars(request))
+    found = getattr(request, _KEY, None)
+    if not isinstance(found, VerifiedRequest):
+        raise LookupError("this request was not checked")  # noqa: TRY004 - it is missing, not of a wrong type
+    return found
 
 
 def check(request: HttpRequest, needs: Needs = ANY_TOKEN) -> VerifiedRequest:

@@ -19,8 +19,8 @@ from .resource.verified import VerifiedRequest
 
 __all__ = ["KEY", "DPoPMiddleware", "api_request", "verified_request"]
 
-KEY = "oidcclient_dpop"
-"""Where an environ holds its `VerifiedRequest`."""
+KEY = "oidcclient_dpop.request"
+"""Where an environ holds its `VerifiedRequest`; PEP 3333 takes a name without a dot for one of CGI's texts."""
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]

@@ -42,18 +42,23 @@ class Cors:
     def headers(self, origin: str | None) -> Headers:
         """Return what every answer to a page needs."""
         vary = () if self._any else (("Vary", "Origin"),)  # else a cache hands one page's answer to another
-        if origin is None or not (self._any or origin in self._origins):
+        if origin is None or not self._allows(origin):
             return vary
         allowed = "*" if self._any else origin
         return (*vary, ("Access-Control-Allow-Origin", allowed), ("Access-Control-Expose-Headers", EXPOSED))
 
     def preflight(self, origin: str) -> Answer:
-        """Return the answer to a browser that asks beforehand; it brings no token (Fetch, CORS-preflight fetch)."""
-        headers = self.headers(origin)
-        if ("Access-Control-Expose-Headers", EXPOSED) in headers:
-            headers += (
+        """Return the answer to a browser that asks beforehand, without a token; `headers` belong to it too."""
+        if not self._allows(origin):
+            return Answer(204, ())
+        return Answer(
+            204,
+            (
                 ("Access-Control-Allow-Methods", self._methods),
                 ("Access-Control-Allow-Headers", self._allowed),
                 ("Access-Control-Max-Age", self._max_age),
-            )
-        return Answer(204, headers)
+            ),
+        )
+
+    def _allows(self, origin: str) -> bool:
+        return self._any or origin in self._origins
