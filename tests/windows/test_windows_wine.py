@@ -11,6 +11,7 @@ from tests.dpop_stores.standin_libraries import FOLDER_VARIABLE, SOURCES, compil
 from tools import wine
 
 TIMEOUT_S = 400.0  # it takes one minute on two cores of its own
+CNG = "tests/dpop_stores/test_dpop_store_cng_contract.py"
 STAND_INS = [SOURCES / "ncrypt.c", Path(__file__).with_name("cng_constants.c")]
 CHOSEN = [
     "tests/windows/winside",
@@ -20,14 +21,15 @@ CHOSEN = [
     "tests/browser/test_browser_detection.py",
     "tests/client/test_client_login.py",
     "tests/client/test_client_async.py",
-    "tests/dpop_stores/test_dpop_store_cng_contract.py",
+    CNG,
 ]
-CNG = "tests/dpop_stores/test_dpop_store_cng_contract.py"
 LEFT_OUT = {
     f"{CNG}::test_contract_each_status_that_is_known_has_words_and_a_hint": "many, and the same here",
     f"{CNG}::test_contract_the_key_says_whether_it_is_hardware_and_not_the_providers_name": "likewise",
     f"{CNG}::test_contract_without_a_tpm_the_next_store_is_taken": "likewise",
-    f"{CNG}::TestContractOfTheTpm": "likewise",
+    f"{CNG}::test_elsewhere_than_on_windows_it_says_so": "for the systems that are not Windows",
+    f"{CNG}::test_contract_a_library_that_cannot_be_loaded_is_a_reason": "likewise",
+    f"{CNG}::TestContractOfTheTpm": "the same as of both",
     f"{CNG}::TestContractOfTheSoftware": "likewise",
     "tests/client/test_client_async.py::test_sixty_sign_ins_wait_at_once_and_starve_nothing": "slow",
     "tests/redirect/test_redirect_process.py::"
