@@ -1,11 +1,11 @@
-"""Checking DPoP proofs at every endpoint that takes them (RFC 9449)."""
+"""Checking DPoP proofs where tokens are used (RFC 9449 section 7), and what all endpoints have in common.
 
-from authlib.oauth2 import OAuth2Error
+Where tokens are issued, `grants.binding` does it.
+"""
 
-from oidcclient_dpop.server import ProofRefused, ProofVerifier, VerifiedProof
+from oidcclient_dpop.server import NonceIssuer, ProofRefused, ProofVerifier
 
 from .answers import Answer
-from .clients import Client
 from .core import Core
 from .exchange import Exchange
 from .proof_rules import SERVER_OF
@@ -26,30 +26,40 @@ def proof_time(core: Core) -> float:
     return core.clock.now() + (float(active.options.get("seconds", CLOCK_AHEAD)) if active else 0.0)
 
 
-def check_proof(
-    core: Core, exchange: Exchange, endpoint: str, *, access_token: str | None = None, jkt: str | None = None
-) -> VerifiedProof:
-    """Check the proof of a request, and use it up (RFC 9449 sections 4.3 and 11.1).
+def nonces_of(core: Core, server: str) -> NonceIssuer | None:
+    """Return the maker of a server's nonces, None if it asks for none."""
+    return core.proofs.issuers[server] if core.controls.proofs.nonces[server] != "off" else None
+
+
+def verifier_of(core: Core, server: str) -> ProofVerifier:
+    """Return what checks proofs as the controls say now."""
+    rules = core.controls.proofs
+    return ProofVerifier(
+        algorithms=rules.algorithms,
+        past=rules.past,
+        future=rules.future,
+        nonces=nonces_of(core, server),
+        nonce_required=rules.nonces[server] == "required",
+    )
+
+
+def address_of(core: Core, endpoint: str, exchange: Exchange) -> str:
+    """Return the address that a proof is for."""
+    return f"{core.issuer if SERVER_OF[endpoint] == 'as' else core.api}{exchange.raw_path}"
+
+
+def check_proof(core: Core, exchange: Exchange, endpoint: str, *, access_token: str, jkt: str) -> None:
+    """Check the proof that comes with a token, and use it up (RFC 9449 sections 4.3 and 11.1).
 
     Raises:
         ProofRefused: if it does not show what it should.
         ReplayUnavailable: if too many proofs are remembered.
     """
-    server = SERVER_OF[endpoint]
-    rules, now = core.controls.proofs, proof_time(core)
-    mode = rules.nonces[server]
-    verifier = ProofVerifier(
-        algorithms=rules.algorithms,
-        past=rules.past,
-        future=rules.future,
-        nonces=core.proofs.issuers[server] if mode != "off" else None,
-        nonce_required=mode == "required",
-    )
-    url = f"{core.issuer if server == 'as' else core.api}{exchange.raw_path}"
+    now = proof_time(core)
     try:
-        proof = verifier.verify(
+        proof = verifier_of(core, SERVER_OF[endpoint]).verify(
             method=exchange.method,
-            url=url,
+            url=address_of(core, endpoint, exchange),
             proof_headers=proof_headers(exchange),
             access_token=access_token,
             jkt=jkt,
@@ -57,41 +67,29 @@ def check_proof(
         )
         core.proofs.replay.use(proof, now=now)
     except ProofRefused as refused:
-        core.metrics.proof_refused(endpoint, refused)
-        exchange.note(explain_proof(refused, exchange, rules, url=url, now=now, access_token=access_token, jkt=jkt))
+        tell_refused(core, exchange, endpoint, refused, access_token=access_token, jkt=jkt)
         raise
     core.metrics.proof_verified(endpoint)
-    return proof
+
+
+def tell_refused(
+    core: Core,
+    exchange: Exchange,
+    endpoint: str,
+    refused: ProofRefused,
+    *,
+    access_token: str | None = None,
+    jkt: str | None = None,
+) -> None:
+    """Count a bad proof, and tell the developer what is wrong with it."""
+    core.metrics.proof_refused(endpoint, refused)
+    url, now = address_of(core, endpoint, exchange), proof_time(core)
+    why = explain_proof(refused, exchange, core.controls.proofs, url=url, now=now, access_token=access_token, jkt=jkt)
+    exchange.note(why)
 
 
 def add_nonce(core: Core, endpoint: str, answer: Answer) -> None:
     """Give out the nonce, on success too (RFC 9449 section 8.2)."""
-    server = SERVER_OF.get(endpoint)
-    if server is not None and core.controls.proofs.nonces[server] != "off":
-        answer.replace_header("DPoP-Nonce", core.proofs.issuers[server].issue(now=proof_time(core)))
-
-
-def ignores_proof(core: Core, grant_type: str | None) -> bool:
-    """Tell whether the provider was told to know nothing of DPoP."""
-    return IGNORED_AT.get(grant_type or "") in core.controls.active
-
-
-def client_proof(core: Core, exchange: Exchange, endpoint: str, client: Client) -> VerifiedProof | None:
-    """Return the checked proof of a request to the token or PAR endpoint, None if it brings none.
-
-    Raises:
-        OAuth2Error: for a bad proof, or if this client must bring one (RFC 9449 sections 5 and 5.2).
-    """
-    if not proof_headers(exchange):
-        if endpoint == "token" and client.dpop_bound_access_tokens:
-            raise invalid_proof("This client is registered with dpop_bound_access_tokens: it sends a proof.")
-        return None
-    try:
-        return check_proof(core, exchange, endpoint)
-    except ProofRefused as refused:
-        raise OAuth2Error(error=refused.error, description=f"{refused}.") from refused
-
-
-def invalid_proof(description: str) -> OAuth2Error:
-    """Return the error for a proof that is missing or does not fit (RFC 9449 section 5)."""
-    return OAuth2Error(error="invalid_dpop_proof", description=description)
+    nonces = nonces_of(core, SERVER_OF[endpoint]) if endpoint in SERVER_OF else None
+    if nonces is not None:
+        answer.replace_header("DPoP-Nonce", nonces.issue(now=proof_time(core)))

@@ -7,6 +7,7 @@ from oidcclient_devkit.clients import AUTH_METHODS, SCOPES
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange
 from oidcclient_devkit.grant_rules import LEGACY_GRANT_TYPES
+from oidcclient_devkit.grants.binding import DevkitBinding
 from oidcclient_devkit.grants.client_auth import KEY_ALGS, SECRET_ALGS
 from oidcclient_devkit.grants.extensions import PROMPTS, RESPONSE_MODES
 from oidcclient_devkit.keys import ENCRYPTION_ALGS, SIGNING_ALGS
@@ -53,7 +54,7 @@ def metadata(core: Core, _exchange: Exchange) -> Answer:
         "userinfo_signing_alg_values_supported": list(SIGNING_ALGS),
         "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "token_endpoint_auth_signing_alg_values_supported": assertion_algs,
-        "dpop_signing_alg_values_supported": list(core.controls.proofs.algorithms),
+        **DevkitBinding(core).metadata,
         "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algs,
         "registration_endpoint": core.address("/register"),

@@ -15,6 +15,7 @@ from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange
 from oidcclient_devkit.grants.server import OAuthServer
 from oidcclient_devkit.store import Grant
+from oidcclient_dpop.server.authlib import introspection_members
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,7 @@ def _access_token(core: Core, value: str) -> Found | None:
         record, claims = read_access_token(core, value)
     except TokenRefused:
         return None
-    # RFC 9449 section 6.2: the type of a bound token is DPoP; its cnf is among the claims.
-    told = {**claims, "token_type": "DPoP" if "jkt" in claims.get("cnf", {}) else "Bearer"}
+    told = {**claims, **introspection_members(claims.get("cnf", {}).get("jkt"))}
     expired = record.expired or core.clock.now() >= claims["exp"]
     return Found(record.grant, told, expired, record.revoked or record.grant.revoked, owner_only=False)
 

@@ -5,7 +5,6 @@ from authlib.oauth2 import OAuth2Error
 from oidcclient_devkit.answers import Answer, error_answer, json_answer
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange, Pairs, first
-from oidcclient_devkit.grants.binding import bind_pushed
 from oidcclient_devkit.grants.requests import OAuthRequest
 from oidcclient_devkit.grants.server import OAuthServer
 from oidcclient_devkit.request_objects import unpack_pushed
@@ -24,7 +23,7 @@ def push(core: Core, exchange: Exchange) -> Answer:
         pushing = OAuthRequest(exchange, core.address("/par"))
         client = server.authenticate_client(pushing, endpoint="par")
         params: Pairs = tuple(pair for pair in exchange.form if pair[0] not in AUTH_PARAMETERS)
-        params = bind_pushed(unpack_pushed(core, params, client), pushing.proof)
+        params = _bind(server, pushing, unpack_pushed(core, params, client))
         if first(params, "client_id") is None:
             params = (("client_id", client.client_id), *params)
         refusal = _refusal(core, client.client_id, params)
@@ -39,6 +38,14 @@ def push(core: Core, exchange: Exchange) -> Answer:
     handle = f"{REQUEST_URI_PREFIX}{new_handle()}"
     core.store.pushed[handle] = PushedRequest(client.client_id, params, core.clock.now() + PUSHED_LIFETIME)
     return json_answer({"request_uri": handle, "expires_in": PUSHED_LIFETIME}, 201)
+
+
+def _bind(server: OAuthServer, pushing: OAuthRequest, params: Pairs) -> Pairs:
+    """Keep the key of the push's proof with what was pushed, perhaps in a request object (RFC 9449 section 10.1)."""
+    pushed = OAuthRequest(pushing.exchange, pushing.uri, params)
+    pushed.dpop_proof = pushing.dpop_proof
+    key = server.dpop.pushed_key(pushed)
+    return params if key is None or first(params, "dpop_jkt") is not None else (*params, ("dpop_jkt", key))
 
 
 def _refusal(core: Core, client_id: str, params: Pairs) -> Answer | None:

@@ -8,7 +8,6 @@ from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant as AuthlibClien
 from oidcclient_devkit.clients import CLIENT_SCOPES, Client
 from oidcclient_devkit.store import Grant, new_handle
 
-from . import binding
 from .base import DevkitGrant
 from .issue import TokenAnswer, issue_tokens
 from .resources import check_resources, requested_resources
@@ -34,7 +33,7 @@ class ClientCredentialsGrant(DevkitGrant, AuthlibClientCredentialsGrant):  # typ
             grant,
             scope=grant.scope,
             resources=grant.resources,
-            confirmation=binding.confirmation(self.request, grant),
+            confirmation=self.server.dpop.confirm(self.request, grant),
             refreshable=False,  # RFC 6749 section 4.4.3
         )
 

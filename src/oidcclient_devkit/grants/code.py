@@ -8,7 +8,6 @@ from oidcclient_devkit.clients import Client
 from oidcclient_devkit.store import CODE_LIFETIME, AuthorizationCode, Grant, SignedIn, new_handle
 from oidcclient_devkit.users import User
 
-from . import binding
 from .base import DevkitGrant
 from .issue import TokenAnswer, issue_tokens
 from .resources import narrowed_resources, requested_resources
@@ -52,7 +51,7 @@ class CodeGrant(DevkitGrant, AuthorizationCodeGrant):  # type: ignore[misc]  # A
         record = self.core.store.codes.get(code)
         if record is None or record.grant.client_id != client.client_id:
             return None
-        binding.check_code(self.request, record)
+        self.server.dpop.check_code(self.request, record)
         if record.used:
             record.grant.revoked = True
             return None
@@ -76,7 +75,7 @@ class CodeGrant(DevkitGrant, AuthorizationCodeGrant):  # type: ignore[misc]  # A
             grant,
             scope=grant.scope,
             resources=narrowed_resources(self.request, grant),
-            confirmation=binding.confirmation(self.request, grant),
+            confirmation=self.server.dpop.confirm(self.request, grant),
             refreshable="offline_access" in grant.scope.split() and client.check_grant_type("refresh_token"),
         )
 

@@ -9,7 +9,6 @@ from oidcclient_devkit.grant_rules import SLOWER
 from oidcclient_devkit.store import DeviceRequest
 from oidcclient_devkit.users import User
 
-from . import binding
 from .base import DevkitGrant
 from .issue import TokenAnswer, issue_tokens
 from .resources import narrowed_resources
@@ -54,7 +53,7 @@ class DeviceGrant(DevkitGrant, DeviceCodeGrant):  # type: ignore[misc]  # Authli
             grant,
             scope=grant.scope,
             resources=narrowed_resources(self.request, grant),
-            confirmation=binding.confirmation(self.request, grant),
+            confirmation=self.server.dpop.confirm(self.request, grant),
             refreshable="offline_access" in grant.scope.split()
             and self.request.client.check_grant_type("refresh_token"),
         )

@@ -9,7 +9,6 @@ from authlib.oidc.core import OpenIDCode
 
 from oidcclient_devkit.core import Core
 
-from .binding import check_thumbprint
 from .id_token import new_id_token
 from .resources import check_resources
 
@@ -52,7 +51,6 @@ class RequestParameters:
             raise InvalidRequestError("The response_mode form_post needs an http or https redirect_uri.")
         if not data.get("max_age", "0").isdecimal():
             raise InvalidRequestError("The max_age is a number of seconds.")
-        check_thumbprint(data.get("dpop_jkt"))
         request.claims = read_claims_parameter(data.get("claims"))
         check_resources(self._core, request)
 

@@ -12,7 +12,6 @@ from oidcclient_devkit.clients import Client
 from oidcclient_devkit.signing_in import sign_in
 from oidcclient_devkit.store import Grant, SignedIn, new_handle
 
-from . import binding
 from .base import DevkitGrant
 from .issue import TokenAnswer, issue_tokens
 from .resources import check_resources, requested_resources
@@ -45,6 +44,6 @@ class LegacyPasswordGrant(DevkitGrant, ResourceOwnerPasswordCredentialsGrant):  
             grant,
             scope=grant.scope,
             resources=grant.resources,
-            confirmation=binding.confirmation(self.request, grant),
+            confirmation=self.server.dpop.confirm(self.request, grant),
             refreshable="offline_access" in grant.scope.split() and client.check_grant_type("refresh_token"),
         )

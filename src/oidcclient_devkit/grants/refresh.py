@@ -8,7 +8,6 @@ from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 from oidcclient_devkit.store import RefreshToken
 from oidcclient_devkit.users import User
 
-from . import binding
 from .base import DevkitGrant
 from .issue import TokenAnswer, issue_tokens
 from .resources import narrowed_resources
@@ -22,7 +21,7 @@ class RefreshGrant(DevkitGrant, RefreshTokenGrant):  # type: ignore[misc]  # Aut
         record = self.core.store.refresh_tokens.get(refresh_token)
         if record is None:
             raise InvalidGrantError("The refresh token is unknown.")
-        binding.check_refresh(self.request, self.request.client, record.grant)
+        self.server.dpop.check_refresh(self.request, record)
         if self.core.controls.refuse_refreshes > 0:
             self.core.controls.refuse_refreshes -= 1
             raise InvalidGrantError("The devkit was told to refuse this refresh.")
@@ -48,7 +47,7 @@ class RefreshGrant(DevkitGrant, RefreshTokenGrant):  # type: ignore[misc]  # Aut
             grant,
             scope=scope or grant.scope,
             resources=narrowed_resources(self.request, grant),
-            confirmation=binding.confirmation(self.request, grant),
+            confirmation=self.server.dpop.confirm(self.request, grant),
             refreshable=True,
         )
 

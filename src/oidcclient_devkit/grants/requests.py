@@ -33,17 +33,21 @@ class OAuthRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
     """A request with its parameters, wherever they came from, and its DPoP proof once that was checked."""
 
     def __init__(self, exchange: Exchange, address: str, params: Pairs | None = None) -> None:
-        super().__init__(exchange.method, address, headers=Headers(dict(exchange.headers)))
+        super().__init__(exchange.method, address, headers=Headers(raw=_raw(exchange.headers)))
         self.params = exchange.params if params is None else params
         self.payload = Payload(self.params)
         self.exchange = exchange
-        self.proof: VerifiedProof | None = None
-        self.ignores_proof = False
+        self.dpop_proof: VerifiedProof | None = None
 
     @property
     def form(self) -> dict[str, str]:
         """The parameters, under the name Authlib uses for a body."""
         return dict(self.payload.data)
+
+
+def _raw(headers: Pairs) -> list[tuple[bytes, bytes]]:
+    """Keep fields that came more than once."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 class Members(JsonPayload):  # type: ignore[misc]  # Authlib has no types
