@@ -30,6 +30,12 @@ Context = hooks.HookContext
 ALGORITHMS = ("ES256", "Ed25519", "ES384", "ES512", "PS256")  # in this order; RS256 only where it is asked for by name
 _WITH_TOKEN = frozenset({hooks.ExchangeKind.USERINFO, hooks.ExchangeKind.RESOURCE})
 CLOCKS_DIFFER = 30.0  # seconds; servers accept a proof that is off by about as much
+_WORDS = {
+    Protection.HARDWARE: "cannot be copied off this machine",
+    Protection.ISOLATED: "held apart from your programs, and not given out to them",
+    Protection.KEYRING: "programs that run as you can read it",
+    Protection.FILE: "whoever can read it has the key",
+}
 _MOST_RETRIES = 2  # one for a nonce, one for a clock; each reason is good once
 
 
@@ -287,12 +293,7 @@ class DPoP:
     def describe(self, state: Mapping[str, Any]) -> str:
         """Say in words where the key is and what that means."""
         title = state.get("title", "the program's own key")
-        if state.get("protection", 0) >= Protection.ISOLATED:
-            words = "cannot be copied off this machine"
-        elif state.get("protection", 0) == Protection.KEYRING:
-            words = "kept by the system; programs that run as you can read it"
-        else:
-            words = "in a file; whoever can read that file has it"
+        words = _WORDS[Protection(state.get("protection", 0))]
         return f"{title}: {words} (thumbprint {state.get('jkt', 'unknown')})"
 
     def forget(self, state: Mapping[str, Any]) -> hooks.Flow[None]:
