@@ -32,13 +32,14 @@ def ours() -> MakesProof:
 
 def signature() -> MakesProof:
     """Return the signature alone, of as many bytes as ours has."""
-    ec, hashes = _cryptography()
+    ec, hashes = cryptography()
     sign, algorithm = ec.generate_private_key(ec.SECP256R1()).sign, ec.ECDSA(hashes.SHA256())
     message = str(ours()()).rpartition(".")[0].encode()
     return lambda: sign(message, algorithm)
 
 
-def _cryptography() -> tuple[Any, Any]:
+def cryptography() -> tuple[Any, Any]:
+    """Return the modules of elliptic curves and of hashes."""
     primitives = "cryptography.hazmat.primitives"
     return import_module(f"{primitives}.asymmetric.ec"), import_module(f"{primitives}.hashes")
 
@@ -61,7 +62,7 @@ def _claims() -> dict[str, object]:
 
 def pyjwt() -> MakesProof:
     """Return PyJWT's `encode`."""
-    jwt, (ec, _) = import_module("jwt"), _cryptography()
+    jwt, (ec, _) = import_module("jwt"), cryptography()
     key = ec.generate_private_key(ec.SECP256R1())
     jwk = import_module("jwt.algorithms").ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
     headers = {"typ": "dpop+jwt", "jwk": jwk}

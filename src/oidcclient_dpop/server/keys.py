@@ -7,7 +7,7 @@ Public keys as the `jwk` header brings them (RFC 7517, RFC 7518, RFC 8037).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -20,8 +20,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from .algorithms import ED25519, PSS
 from .errors import ProofRefused, Rule
 from .jose import decode, encode
-
-Check = Callable[[bytes, bytes], None]  # signature, message; raises InvalidSignature
 
 MIN_RSA_BITS = 2_048  # RFC 7518 sections 3.3 and 3.5
 MAX_RSA_BITS = 8_192  # a larger one costs the server more than its client
@@ -45,16 +43,30 @@ _CURVES = {
     "ES256K": _Curve("secp256k1", ec.SECP256K1(), 32, ec.ECDSA(_SHA256)),
 }
 _RSA_HASHES: Mapping[str, hashes.HashAlgorithm] = {"256": _SHA256, "384": _SHA384, "512": _SHA512}
-# The members that RFC 7638 section 3.2 counts, all others are ignored; section 3.3: in this order.
-_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
 
 
-class ProofKey(NamedTuple):
-    """A public key as a proof's header brought it, with the algorithm it is used with."""
+class ProofKey:
+    """
+    A public key as a proof's header brought it, with the algorithm it is used with.
 
-    jwk: Mapping[str, str]
-    jkt: str
-    check: Check
+    Attributes:
+        jwk: Its members, the required ones alone.
+        jkt: Its thumbprint (RFC 7638, SHA-256).
+    """
+
+    __slots__ = ("jkt", "jwk")
+
+    def __init__(self, members: str, **jwk: str) -> None:
+        """
+        Keep what all keys have.
+
+        Args:
+            members: The required members as JSON, in order and without whitespace (RFC 7638 section 3). They are
+                base64url or fixed, so that nothing in them needs escaping.
+            jwk: The same members.
+        """
+        self.jwk: Mapping[str, str] = MappingProxyType(jwk)
+        self.jkt = encode(hashlib.sha256(members.encode()).digest())
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """
@@ -64,9 +76,12 @@ class ProofKey(NamedTuple):
             ProofRefused: It is not one of this key over this message.
         """
         try:
-            self.check(signature, message)
+            self._check(signature, message)
         except InvalidSignature as error:
             raise ProofRefused(Rule.SIGNATURE, "The signature does not verify") from error
+
+    def _check(self, signature: bytes, message: bytes) -> None:
+        raise NotImplementedError
 
 
 def read_key(alg: str, jwk: Any) -> ProofKey:
@@ -82,75 +97,77 @@ def read_key(alg: str, jwk: Any) -> ProofKey:
         raise ProofRefused(Rule.PRIVATE_KEY, "The jwk header holds a private key")
     try:
         if alg in _CURVES:
-            return _ec_key(_CURVES[alg], jwk)
+            return _EcKey(_CURVES[alg], jwk)
         if alg in ED25519:
-            return _ed25519_key(jwk)
-        return _rsa_key(alg, jwk)
+            return _Ed25519Key(jwk)
+        return _RsaKey(alg, jwk)
     except UnsupportedAlgorithm as error:
         raise ProofRefused(Rule.ALG, f"This machine does not know {alg}") from error
     except ValueError as error:  # not base64url, or not on the curve
         raise ProofRefused(Rule.JWK, "The jwk header is no valid key") from error
 
 
-def _members(jwk: Mapping[str, Any], **fixed: str) -> dict[str, str]:
-    """Return the members that count, if they fit."""
-    for name, value in fixed.items():
-        if jwk.get(name) != value:
-            raise ProofRefused(Rule.JWK, f"The key's {name} does not fit the algorithm: {value} does")
-    members: dict[str, str] = {}
-    for name in _MEMBERS[fixed["kty"]]:
-        member = jwk.get(name)
-        if not isinstance(member, str):
-            raise ProofRefused(Rule.JWK, f"The key has no {name}")
-        members[name] = member
-    return members
+def _texts(jwk: Mapping[str, Any], kty: str, *names: str, crv: str | None = None) -> list[str]:
+    """Return the members that a key must have, if it is of the type and on the curve; all others are ignored."""
+    if jwk.get("kty") != kty or (crv is not None and jwk.get("crv") != crv):
+        raise ProofRefused(Rule.JWK, f"The key does not fit the algorithm: {kty} {crv or ''} does")
+    values = [jwk.get(name) for name in names]
+    if not all([isinstance(value, str) for value in values]):  # noqa: C419 - a list is quicker
+        raise ProofRefused(Rule.JWK, f"The key has no {' and '.join(names)}")
+    return values  # type: ignore[return-value]  # they are all str by now
 
 
-def _key(members: dict[str, str], check: Check) -> ProofKey:
-    # RFC 7638 section 3: JSON without whitespace. The values are base64url by now: nothing in them is escaped.
-    text = ",".join(f'"{name}":"{value}"' for name, value in members.items())
-    jkt = encode(hashlib.sha256(f"{{{text}}}".encode()).digest())
-    return ProofKey(MappingProxyType(members), jkt, check)
+class _EcKey(ProofKey):
+    __slots__ = ("_key", "_scheme", "_size")
 
+    def __init__(self, curve: _Curve, jwk: Mapping[str, Any]) -> None:
+        x, y = _texts(jwk, "EC", "x", "y", crv=curve.crv)
+        left, right = decode(x), decode(y)
+        if not len(left) == len(right) == curve.size:  # RFC 7518 section 6.2.1.2: the full size
+            raise ProofRefused(Rule.JWK, f"The coordinates of {curve.crv} have {curve.size} bytes")
+        self._key = ec.EllipticCurvePublicKey.from_encoded_point(curve.curve, b"\x04" + left + right)
+        self._size, self._scheme = curve.size, curve.scheme
+        members = f'{{"crv":"{curve.crv}","kty":"EC","x":"{x}","y":"{y}"}}'
+        super().__init__(members, kty="EC", crv=curve.crv, x=x, y=y)
 
-def _ec_key(curve: _Curve, jwk: Mapping[str, Any]) -> ProofKey:
-    members = _members(jwk, kty="EC", crv=curve.crv)
-    x, y = decode(members["x"]), decode(members["y"])
-    size, scheme = curve.size, curve.scheme
-    if not len(x) == len(y) == size:  # RFC 7518 section 6.2.1.2: the full size
-        raise ProofRefused(Rule.JWK, f"The coordinates of {curve.crv} have {size} bytes")
-    key = ec.EllipticCurvePublicKey.from_encoded_point(curve.curve, b"\x04" + x + y)
-
-    def check(signature: bytes, message: bytes) -> None:
+    def _check(self, signature: bytes, message: bytes) -> None:
+        size = self._size
         if len(signature) != 2 * size:  # RFC 7518 section 3.4: R and S, each of the full size
             raise InvalidSignature
         r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-        key.verify(encode_dss_signature(r, s), message, scheme)
-
-    return _key(members, check)
+        self._key.verify(encode_dss_signature(r, s), message, self._scheme)
 
 
-def _ed25519_key(jwk: Mapping[str, Any]) -> ProofKey:
-    members = _members(jwk, kty="OKP", crv="Ed25519")  # RFC 8037 section 2
-    return _key(members, Ed25519PublicKey.from_public_bytes(decode(members["x"])).verify)
+class _Ed25519Key(ProofKey):
+    __slots__ = ("_key",)
+
+    def __init__(self, jwk: Mapping[str, Any]) -> None:
+        (x,) = _texts(jwk, "OKP", "x", crv="Ed25519")  # RFC 8037 section 2
+        self._key = Ed25519PublicKey.from_public_bytes(decode(x))
+        super().__init__(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}', kty="OKP", crv="Ed25519", x=x)
+
+    def _check(self, signature: bytes, message: bytes) -> None:
+        self._key.verify(signature, message)
 
 
-def _rsa_key(alg: str, jwk: Mapping[str, Any]) -> ProofKey:
-    members = _members(jwk, kty="RSA")
-    modulus, exponent = decode(members["n"]), decode(members["e"])
-    if not modulus[:1].strip(b"\0") or not exponent[:1].strip(b"\0"):  # RFC 7518 section 2, Base64urlUInt
-        raise ProofRefused(Rule.JWK, "The numbers of an RSA key do not start with zeros")
-    n, e = int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big")
-    if not MIN_RSA_BITS <= n.bit_length() <= MAX_RSA_BITS:
-        raise ProofRefused(Rule.JWK, f"An RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
-    if e > MAX_RSA_EXPONENT:
-        raise ProofRefused(Rule.JWK, "The exponent of the RSA key is too large")
-    key, digest = rsa.RSAPublicNumbers(e, n).public_key(), _RSA_HASHES[alg[2:]]
-    # RFC 7518 section 3.5: the salt is as long as the hash.
-    pss = padding.PSS(padding.MGF1(digest), padding.PSS.DIGEST_LENGTH)
-    scheme = pss if alg in PSS else padding.PKCS1v15()
+class _RsaKey(ProofKey):
+    __slots__ = ("_hash", "_key", "_scheme")
 
-    def check(signature: bytes, message: bytes) -> None:
-        key.verify(signature, message, scheme, digest)
+    def __init__(self, alg: str, jwk: Mapping[str, Any]) -> None:
+        n_text, e_text = _texts(jwk, "RSA", "n", "e")
+        modulus, exponent = decode(n_text), decode(e_text)
+        if not modulus[:1].strip(b"\0") or not exponent[:1].strip(b"\0"):  # RFC 7518 section 2, Base64urlUInt
+            raise ProofRefused(Rule.JWK, "The numbers of an RSA key do not start with zeros")
+        n, e = int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big")
+        if not MIN_RSA_BITS <= n.bit_length() <= MAX_RSA_BITS:
+            raise ProofRefused(Rule.JWK, f"An RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
+        if e > MAX_RSA_EXPONENT:
+            raise ProofRefused(Rule.JWK, "The exponent of the RSA key is too large")
+        self._key, self._hash = rsa.RSAPublicNumbers(e, n).public_key(), _RSA_HASHES[alg[2:]]
+        # RFC 7518 section 3.5: the salt is as long as the hash.
+        pss = padding.PSS(padding.MGF1(self._hash), padding.PSS.DIGEST_LENGTH)
+        self._scheme = pss if alg in PSS else padding.PKCS1v15()
+        super().__init__(f'{{"e":"{e_text}","kty":"RSA","n":"{n_text}"}}', kty="RSA", n=n_text, e=e_text)
 
-    return _key(members, check)
+    def _check(self, signature: bytes, message: bytes) -> None:
+        self._key.verify(signature, message, self._scheme, self._hash)
