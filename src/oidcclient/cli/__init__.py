@@ -1,0 +1,1 @@
+"""The command `oidcclient`: no protocol, only what a person or a script says and sees."""

@@ -1,0 +1,100 @@
+"""The commands there are. Each is loaded when it runs: help and completion go by this table alone."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Sequence
+
+import click
+
+import oidcclient
+
+from .exits import STOPPED, USAGE
+
+__all__ = ["COMMANDS", "group", "run"]
+
+# Name: (module in `commands`, what it does). The module's command has the same short help; a test says so.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "login": ("login", "Sign in."),
+    "token": ("token", "Print an access token."),
+    "status": ("status", "Show who is signed in, and for how long."),
+}
+
+HELP = """Sign in at an OpenID provider and use the session in scripts.
+
+stdout has the result and nothing else; everything said to a person is on stderr.
+"""
+
+
+class Commands(click.Group):
+    """A group that knows its commands' names and loads none of them before it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"{__package__}.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a name that is none gets those that look like it."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            close = difflib.get_close_matches(name, COMMANDS, 1)
+            more = f" Did you mean {close[0]}?" if close else ""
+            raise click.UsageError(f"There is no command {name!r}.{more}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+group = Commands(
+    "oidcclient",
+    help=HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            help="Show the version.",
+            callback=lambda ctx, _, value: _show_version(ctx) if value else None,
+        )
+    ],
+)
+
+
+def _show_version(ctx: click.Context) -> None:
+    click.echo(f"oidcclient {oidcclient.__version__}")
+    ctx.exit()
+
+
+def run(words: Sequence[str]) -> int:
+    """Run what the words ask for and return the exit code."""
+    try:
+        found = group.main(list(words), prog_name="oidcclient", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
+    except click.Abort:
+        click.echo("\nStopped.", err=True)
+        return STOPPED
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    return found if isinstance(found, int) else 0

@@ -1,0 +1,51 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from .run import Run
+
+__all__ = ["common", "identity", "profile"]
+
+Function = Callable[..., Any]
+
+
+def common(function: Function) -> Function:
+    """Give a command `--json`, `--verbose` and `--trace-unsafe`, and hand it a `Run` in their place."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
+    @click.option("-v", "--verbose", count=True, help="Say what happens; twice: with HTTP, secrets left out.")
+    @click.option("--trace-unsafe", is_flag=True, help="With -vv at a terminal: show secrets too, after a question.")
+    @functools.wraps(function)
+    def wrapped(*, as_json: bool, verbose: int, trace_unsafe: bool, **more: Any) -> Any:
+        if trace_unsafe:
+            from .trace import ask_for_unsafe  # noqa: PLC0415 - rarely asked for
+
+            ask_for_unsafe()
+        return function(Run(as_json=as_json, verbosity=2 if trace_unsafe else verbose, unsafe=trace_unsafe), **more)
+
+    return wrapped
+
+
+def profile(function: Function) -> Function:
+    """Give a command the argument `PROFILE`."""
+    return click.argument("profile", required=False)(function)
+
+
+def identity(function: Function) -> Function:
+    """Give a command `--issuer`, `--client-id` and `--store`, for sessions without a profile."""
+    for option in (
+        click.option(
+            "--allow-http-loopback", is_flag=True, default=None, help="Accept an http issuer on loopback: for tests."
+        ),
+        click.option("--store", metavar="STORE", help="Where sessions are kept: keyring or file, or file:FOLDER."),
+        click.option("--client-id", metavar="ID", help="The client's identifier, where no profile has it."),
+        click.option("--issuer", metavar="URL", help="The issuer, where no profile has it."),
+    ):
+        function = option(function)
+    return function

@@ -1,0 +1,86 @@
+"""What is written: stdout has the result and nothing else, stderr the talk."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import IO, Any
+
+__all__ = ["can_ask", "colour", "duration", "is_terminal", "json_text", "plain", "result", "say", "text_or_json"]
+
+BOLD, GREEN, RED, YELLOW = "1", "32", "31", "33"
+UNITS = ((86_400, "day", "days"), (3600, "hour", "hours"), (60, "minute", "minutes"), (1, "second", "seconds"))
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Tell whether a person sees a stream."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def can_ask() -> bool:
+    """Tell whether a person can be asked something."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def colour(text: str, code: str, stream: IO[str] | None = None) -> str:
+    """
+    Return a text in a colour, where a person sees it and wants colours (https://no-color.org).
+
+    Args:
+        text: The text; it must say all by itself.
+        code: The colour.
+        stream: Where it goes; stderr by default.
+    """
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return f"\x1b[{code}m{text}\x1b[0m" if wanted and is_terminal(stream or sys.stderr) else text
+
+
+def plain(text: object) -> str:
+    """Return text from elsewhere on one line and without control characters, so that no terminal obeys it."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text))
+
+
+def result(text: str) -> None:
+    """Write the result."""
+    _write(sys.stdout, text)
+
+
+def say(*lines: str) -> None:
+    """Talk to the person."""
+    if sys.stderr is not None:  # a windowed program on Windows has none
+        _write(sys.stderr, "\n".join(lines))
+
+
+def _write(stream: IO[str], text: str) -> None:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def json_text(value: Any) -> str:
+    """Return JSON for a script, or for a person to read."""
+    return json.dumps(value, indent=2 if is_terminal(sys.stdout) else None)
+
+
+def text_or_json(value: Any, text: str, *, as_json: bool) -> None:
+    """Write a result as JSON or as text."""
+    result(json_text(value) if as_json else text)
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words, in its largest unit: `42 minutes`."""
+    for size, one, many in UNITS:
+        count = int(seconds // size)
+        if count:
+            return f"{count} {one if count == 1 else many}"
+    return "0 seconds"
+
+
+def until(expires_at: float | None, now: float | None = None) -> str:
+    """Return when something ends, in words."""
+    if expires_at is None:
+        return "its end is not known"
+    left = expires_at - (time.time() if now is None else now)
+    return f"good for {duration(left)}" if left > 0 else "expired"
