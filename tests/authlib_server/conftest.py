@@ -15,7 +15,8 @@ import pytest
 from oidcclient_dpop.server import MemoryReplayCache, NonceIssuer
 from oidcclient_dpop.server.authlib import TokenBinding
 from oidcclient_dpop.server.events import Event
-from tests.authlib_server.own_server import ISSUER, REDIRECT_URI, OwnServer, serve
+from tests.authlib_server.own_grants import REDIRECT_URI
+from tests.authlib_server.own_server import ISSUER, OwnServer, serve
 from tests.dpop_server.proofs import ClientKey, new_key, prove
 
 VERIFIER = "a-verifier-of-at-least-forty-three-characters"

@@ -11,13 +11,12 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, JsonRequest, OAuth2Payload, OAuth2Request, grants
+from authlib.oauth2.rfc6749 import AuthorizationServer, JsonRequest, OAuth2Payload, OAuth2Request, grants
 from authlib.oauth2.rfc7591 import ClientMetadataClaims as Metadata
 from authlib.oauth2.rfc7591 import ClientRegistrationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -32,141 +31,15 @@ from oidcclient_dpop.server.authlib import (
     TokenBinding,
     confirmation,
     introspection_members,
-    proven_jkt,
-    requested_jkt,
 )
+from tests.authlib_server.own_grants import METHODS, Client, CodeGrant, RefreshGrant, ServiceGrant, Shelf, Token, User
 
 ISSUER = "https://login.example"
-REDIRECT_URI = "https://app.example/cb"
-METHODS = ["none", "client_secret_post"]
 KEY = ECKey.generate_key("P-256")
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
-# What it remembers
-
-
-@dataclass
-class Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
-    client_id: str
-    client_secret: str = ""
-    client_metadata: dict[str, Any] = field(default_factory=dict)
-
-    def get_client_id(self) -> str:
-        return self.client_id
-
-    def get_default_redirect_uri(self) -> str:
-        return REDIRECT_URI
-
-    def get_allowed_scope(self, scope: str | None) -> str:
-        return scope or "read"
-
-    def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri == REDIRECT_URI
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        return bool(self.client_secret) and secrets.compare_digest(self.client_secret, client_secret)
-
-    def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
-        return method == ("client_secret_post" if self.client_secret else "none")
-
-    def check_response_type(self, response_type: str) -> bool:
-        return response_type in {"code", "token"}
-
-    def check_grant_type(self, _grant_type: str) -> bool:
-        return True
-
-
-@dataclass
-class Code:
-    client_id: str
-    redirect_uri: str
-    scope: str
-    code_challenge: str | None
-    code_challenge_method: str | None
-    dpop_jkt: str | None
-
-    def get_redirect_uri(self) -> str:
-        return self.redirect_uri
-
-    def get_scope(self) -> str:
-        return self.scope
-
-
-@dataclass
-class Token:
-    client_id: str
-    scope: str
-    dpop_jkt: str | None
-
-    def check_client(self, client: Client) -> bool:
-        return self.client_id == client.client_id
-
-    def get_scope(self) -> str:
-        return self.scope
-
-    def is_expired(self) -> bool:
-        return False
-
-    def is_revoked(self) -> bool:
-        return False
-
-
-class User:
-    def get_user_id(self) -> str:
-        return "ann"
-
-
-# Authlib's grants, with what every server adds to them
-
-
-class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # likewise
-    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
-
-    def save_authorization_code(self, code: str, request: Any) -> None:
-        data = request.payload.data
-        self.server.codes[code] = Code(
-            client_id=request.client.client_id,
-            redirect_uri=data["redirect_uri"],
-            scope=request.scope,
-            code_challenge=data.get("code_challenge"),
-            code_challenge_method=data.get("code_challenge_method"),
-            dpop_jkt=requested_jkt(request),
-        )
-
-    def query_authorization_code(self, code: str, client: Client) -> Code | None:
-        found: Code | None = self.server.codes.get(code)
-        return found if found is not None and found.client_id == client.client_id else None
-
-    def delete_authorization_code(self, authorization_code: Code) -> None:
-        codes = self.server.codes
-        del codes[next(name for name, code in codes.items() if code is authorization_code)]
-
-    def authenticate_user(self, _authorization_code: Code) -> User:
-        return User()
-
-
-class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # likewise
-    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
-    INCLUDE_NEW_REFRESH_TOKEN = True
-
-    def authenticate_refresh_token(self, refresh_token: str) -> Token | None:
-        found: Token | None = self.server.refresh_tokens.get(refresh_token)
-        return found
-
-    def authenticate_user(self, _refresh_token: Token) -> User:
-        return User()
-
-    def revoke_old_credential(self, refresh_token: Token) -> None:
-        tokens = self.server.refresh_tokens
-        del tokens[next(name for name, token in tokens.items() if token is refresh_token)]
-
-
-class ServiceGrant(grants.ClientCredentialsGrant):  # type: ignore[misc]  # likewise
-    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
-
-
-class TokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]  # likewise
+class TokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]  # Authlib has no types
     def get_jwks(self) -> Any:
         return KEY.as_dict(private=True)
 
@@ -254,19 +127,6 @@ def parameters(environ: dict[str, Any]) -> list[tuple[str, str]]:
 class WsgiServer(AuthorizationServer):  # type: ignore[misc]  # likewise
     """What Authlib's Flask or Django class is for others."""
 
-    clients: dict[str, Client]
-    refresh_tokens: dict[str, Token]
-    access_tokens: dict[str, Token]
-
-    def query_client(self, client_id: str) -> Client | None:
-        return self.clients.get(client_id)
-
-    def save_token(self, token: dict[str, Any], request: Any) -> None:
-        kept = Token(request.client.client_id, token["scope"], proven_jkt(request))
-        self.access_tokens[token["access_token"]] = kept
-        if "refresh_token" in token:
-            self.refresh_tokens[token["refresh_token"]] = kept
-
     def send_signal(self, *_: Any, **__: Any) -> None:
         """Nobody listens."""
 
@@ -280,19 +140,11 @@ class WsgiServer(AuthorizationServer):  # type: ignore[misc]  # likewise
         return plain_answer(status, body, headers)
 
 
-class OwnServer(DPoPServer, WsgiServer):
+class OwnServer(DPoPServer, Shelf, WsgiServer):
     def __init__(self, dpop: TokenBinding) -> None:
         super().__init__()
         self.dpop = dpop
-        self.clients = {
-            "app": Client("app"),
-            "bound": Client("bound", client_metadata={"dpop_bound_access_tokens": True}),
-            "service": Client("service", "a-secret"),
-        }
-        self.codes: dict[str, Code] = {}
         self.pushed: dict[str, list[tuple[str, str]]] = {}
-        self.refresh_tokens: dict[str, Token] = {}
-        self.access_tokens: dict[str, Token] = {}
         self.register_token_generator("default", TokenGenerator(ISSUER, "ES256", lambda **_: secrets.token_urlsafe()))
         self.register_token_generator("client_credentials", _opaque)
         self.register_grant(CodeGrant, [CodeChallenge(required=True)])

@@ -51,7 +51,7 @@ def _public_keys(value: Any) -> bool:
         return False
     try:
         KeySet.import_key_set(value)
-    except (JoseError, ValueError):
+    except (JoseError, ValueError, KeyError, TypeError):  # joserfc looks up and counts what it was given
         return False
     return True
 
@@ -62,7 +62,7 @@ A_FLAG = (_flag, "true or false")
 MEMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "redirect_uris": TEXTS,
     "post_logout_redirect_uris": TEXTS,
-    "application_type": (lambda value: value in {"web", "native"}, "web or native"),
+    "application_type": (lambda value: _text(value) and value in {"web", "native"}, "web or native"),
     "token_endpoint_auth_method": A_TEXT,
     "grant_types": TEXTS,
     "response_types": TEXTS,
