@@ -30,7 +30,7 @@ Call = Callable[[], object]
 
 
 def _answer(_request: httpx.Request) -> httpx.Response:
-    return httpx.Response(200, headers=ANSWER_HEADERS)
+    return httpx.Response(200, headers=ANSWER_HEADERS, json={"ok": True})
 
 
 def _calls(**options: Any) -> Call:

@@ -11,16 +11,16 @@ Discovery and JWKS requests are never offered to a hook.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ._words.effects import Flow, run, send, sleep
 from ._words.events import EventHandler
 from ._words.http import HttpRequest, HttpResponse
 from ._words.policy import Policy
-from ._words.values import Json, ProviderMetadata, TokenResponse
+from ._words.value import dataclass, field
+from ._words.values import AccessToken, Json, ProviderMetadata, TokenResponse
 
 __all__ = [
     "AcceptsTokens",
@@ -37,6 +37,8 @@ __all__ = [
     "Prepares",
     "Proceed",
     "ProviderMetadata",
+    "Signed",
+    "Signs",
     "SuppliesTransport",
     "TokenResponse",
     "TransportMaterial",
@@ -91,6 +93,19 @@ class HookContext:
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
+class Signed(NamedTuple):
+    """
+    What a hook adds to a request to an API.
+
+    Args:
+        headers: Name and value pairs. Secret.
+        memo: What the hook wants to be shown again with the answer.
+    """
+
+    headers: tuple[tuple[str, str], ...]
+    memo: Any = None
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """
@@ -103,6 +118,8 @@ class Exchange:
         token_type: That token's type.
         repeatable: Whether the request can be sent again. Where its body is a stream that cannot, a hook that will need
             an answer first asks for it with a request of its own, for example HEAD to the same address.
+        signed: What `Signs.sign` made, where the request has gone out with it: the first `proceed` sends nothing and
+            gives the answer that came.
     """
 
     kind: ExchangeKind
@@ -110,6 +127,7 @@ class Exchange:
     access_token: str | None = field(default=None, repr=False)
     token_type: str | None = None
     repeatable: bool = True
+    signed: Signed | None = field(default=None, repr=False)
 
 
 class Proceed(Protocol):
@@ -163,6 +181,30 @@ class WrapsExchanges(Protocol):
 
     def exchange(self, context: HookContext, exchange: Exchange, proceed: Proceed) -> Flow[HttpResponse]:
         """Return the answer; `yield from proceed(request)` gets it."""
+        ...
+
+
+@runtime_checkable
+class Signs(Protocol):
+    """
+    Sign a request to an API at once, for speed: most are answered well, and an exchange is more than they need.
+
+    Used where no other hook wraps exchanges. A request that is refused goes on through `exchange`.
+    """
+
+    def sign(self, context: HookContext, method: str, url: str, token: AccessToken) -> Signed | None:
+        """Return what to add, or None where that takes an exchange: something has to be opened or waited for."""
+        ...
+
+    def heard(self, context: HookContext, signed: Signed, values: Callable[[str], Sequence[str]]) -> None:
+        """
+        Look at an answer that is no refusal.
+
+        Args:
+            context: The session's.
+            signed: What `sign` returned.
+            values: Returns all values of a header.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ the session, `memory` holds the opened key and what was learnt of servers.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -159,20 +159,32 @@ class DPoP:
             return proceed(exchange.request)  # a Bearer token, accepted with require=False
         return self._with_proof(context, exchange, token, proceed)
 
+    def sign(self, context: Context, method: str, url: str, token: oidcclient.AccessToken) -> hooks.Signed | None:
+        """Sign a request to an API at once, once the key is open, if it does not block."""
+        if context.memory.get("blocks", True) or token.type.lower() != TOKEN_TYPE.lower():
+            return None
+        return _sign(context, method, url, token.value)
+
+    def heard(self, context: Context, signed: hooks.Signed, values: Callable[[str], Sequence[str]]) -> None:
+        """Learn from the answer."""
+        _servers(context).learn(signed.memo[0], values("dpop-nonce"))
+
     def _with_proof(
         self, context: Context, exchange: hooks.Exchange, token: str | None, proceed: hooks.Proceed
     ) -> hooks.Flow[hooks.HttpResponse]:
         if "maker" not in context.memory:
             yield from hooks.run(lambda: self._open_key(context))
-        servers: Servers = context.memory.get("servers") or context.memory.setdefault("servers", Servers())
+        servers = _servers(context)
         origin = servers.origin(exchange.request.url)
         reason: str | None = None
         if not exchange.repeatable and servers.should_ask(origin):
             reason = yield from self._ask_first(context, exchange, (servers, origin), proceed)
+        signed = exchange.signed
         for _ in range(_MOST_RETRIES + 1):
-            offset = servers.offset(origin)
-            sign = partial(_signed, context, exchange.request, (offset, servers.nonce(origin)), token)
-            request = (yield from hooks.run(sign)) if context.memory["blocks"] else sign()
+            if signed is None:
+                sign = partial(_sign, context, exchange.request.method, exchange.request.url, token)
+                signed = (yield from hooks.run(sign)) if context.memory["blocks"] else sign()
+            request, offset, signed = exchange.request.with_headers(*signed.headers), signed.memo[1], None
             response = yield from proceed(request) if reason is None else proceed(request, reason=reason)
             learnt = servers.learn(origin, response.all_headers("dpop-nonce"))
             if response.status < 400:  # noqa: PLR2004 - success and redirects challenge nothing
@@ -191,9 +203,9 @@ class DPoP:
         """Fetch a nonce, as a challenge comes too late for a body that can be sent once; HEAD changes nothing."""
         servers, origin = server
         head = replace(exchange.request, method="HEAD", body=b"")
-        offset = servers.offset(origin)
-        sign = partial(_signed, context, head, (offset, servers.nonce(origin)), exchange.access_token)
-        response = yield from proceed((yield from hooks.run(sign)))
+        signed = yield from hooks.run(lambda: _sign(context, head.method, head.url, exchange.access_token))
+        offset = signed.memo[1]
+        response = yield from proceed(head.with_headers(*signed.headers))
         learnt = servers.learn(origin, response.all_headers("dpop-nonce"))
         answer = read_answer(response, with_token=True)
         self._check_algorithm(context, answer)
@@ -312,16 +324,23 @@ class DPoP:
         return named if named is not None and named.uri == state["store"] else open_store(state["store"])
 
 
-def _signed(
-    context: Context, request: hooks.HttpRequest, server: tuple[float, str | None], token: str | None
-) -> hooks.HttpRequest:
+def _servers(context: Context) -> Servers:
+    found: Servers = context.memory.get("servers") or context.memory.setdefault("servers", Servers())
+    return found
+
+
+def _sign(context: Context, method: str, url: str, token: str | None) -> hooks.Signed:
+    """Return the headers for one request; the memo is the origin, and how far its clock was ahead of ours."""
     maker: ProofMaker = context.memory["maker"]
-    offset, nonce = server
+    servers = _servers(context)
+    origin = servers.origin(url)
+    offset = servers.offset(origin)
     now = time.time() + offset
-    proof = maker.make(request.method, request.url, now=now, access_token=token, nonce=nonce)
+    proof = maker.make(method, url, now=now, access_token=token, nonce=servers.nonce(origin))
     if token is None:
-        return request.with_headers((PROOF_HEADER, proof))
-    return request.with_headers(("Authorization", f"{AUTHORIZATION_SCHEME} {token}"), (PROOF_HEADER, proof))
+        return hooks.Signed(((PROOF_HEADER, proof),), (origin, offset))
+    authorization = f"{AUTHORIZATION_SCHEME} {token}"
+    return hooks.Signed((("Authorization", authorization), (PROOF_HEADER, proof)), (origin, offset))
 
 
 def _given_key(key: Mapping[str, Any] | SigningKey | None) -> SigningKey | None:

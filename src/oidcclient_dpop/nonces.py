@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -45,7 +46,7 @@ class Servers:
         """Return the nonce this server gave last."""
         return self._nonces.get(origin)
 
-    def learn(self, origin: str, given: tuple[str, ...]) -> str | None:
+    def learn(self, origin: str, given: Sequence[str]) -> str | None:
         """
         Take the `DPoP-Nonce` headers of any answer; one without them changes nothing (section 8.2).
 
@@ -57,13 +58,15 @@ class Servers:
             The nonce, if the answer carried a good one.
         """
         nonce = given[0] if len(given) == 1 else ""
-        if nonce != self._nonces.get(origin):  # else it was looked at when it came first
-            if not is_nonce(nonce):
-                if origin not in self._heard:
-                    _put(self._lock, self._heard, origin, math.inf)
-                return None
-            _put(self._lock, self._nonces, origin, nonce)
+        if nonce == self._nonces.get(origin) and origin in self._heard:  # it was looked at when it came first
+            self._heard[origin] = time.monotonic()
+            return nonce
+        if not is_nonce(nonce):
+            if origin not in self._heard:
+                _put(self._lock, self._heard, origin, math.inf)
+            return None
         _put(self._lock, self._heard, origin, time.monotonic())
+        _put(self._lock, self._nonces, origin, nonce)
         return nonce
 
     def should_ask(self, origin: str) -> bool:

@@ -20,6 +20,8 @@ from oidcclient.hooks import (
     Hook,
     HookContext,
     Prepares,
+    Signed,
+    Signs,
     SuppliesTransport,
     TransportMaterial,
     WrapsExchanges,
@@ -67,6 +69,8 @@ class BoundHooks:
 
     Args:
         hooks: The hooks with their contexts. Which powers each has is looked up here, once, and not for each request.
+
+    `signer` is the hook that can sign a request to an API at once, if it is the only one that such a request passes.
     """
 
     def __init__(self, hooks: tuple[BoundHook, ...] = ()) -> None:
@@ -78,6 +82,9 @@ class BoundHooks:
         self._supplying = tuple(
             (bound.hook, bound.context) for bound in hooks if isinstance(bound.hook, SuppliesTransport)
         )
+        self.signer: tuple[Signs, HookContext] | None = None
+        if len(self._wrapping) == 1 and not self._supplying:
+            self.signer = next(((bound.hook, bound.context) for bound in hooks if isinstance(bound.hook, Signs)), None)
 
     def prepare(self) -> Flow[None]:
         """Let each hook refuse what cannot work."""
@@ -137,6 +144,7 @@ class BoundHooks:
         access_token: str | None = None,
         token_type: str | None = None,
         repeatable: bool = True,
+        signed: Signed | None = None,
         witness: Callable[[HttpResponse], object] | None = None,
     ) -> Flow[HttpResponse]:
         """
@@ -149,13 +157,14 @@ class BoundHooks:
             access_token: The token it carries.
             token_type: That token's type.
             repeatable: Whether the request can be sent again.
+            signed: What it has gone out with already.
             witness: Is shown each answer as it comes, before a hook can do anything with it.
         """
         certificate = self.transport().certificate if self._supplying else None
         send_on: SendOn = send
         if authenticate or certificate or witness:
             send_on = partial(_transmit, authenticate, certificate, witness)
-        about = (kind, access_token, token_type, repeatable)
+        about = (kind, access_token, token_type, repeatable, signed)
         for hook, context in self._wrapping:
             send_on = partial(_offer, hook, context, send_on, about)
         return send_on(request)
@@ -178,11 +187,11 @@ def _offer(
     hook: WrapsExchanges,
     context: HookContext,
     send_on: SendOn,
-    about: tuple[ExchangeKind, str | None, str | None, bool],
+    about: tuple[ExchangeKind, str | None, str | None, bool, Signed | None],
     request: HttpRequest,
 ) -> Flow[HttpResponse]:
-    kind, access_token, token_type, repeatable = about
-    exchange = Exchange(kind, request, access_token, token_type, repeatable)
+    kind, access_token, token_type, repeatable, signed = about
+    exchange = Exchange(kind, request, access_token, token_type, repeatable, signed)
     return hook.exchange(context, exchange, _Guarded(hook, send_on))
 
 

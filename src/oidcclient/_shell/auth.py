@@ -25,12 +25,15 @@ from oidcclient.protocol import TokenBase, parse_challenges
 from .waiting import wait_for, wait_for_async
 
 if TYPE_CHECKING:
+    from oidcclient._flows.exchange import BoundHooks
+
     from .refresher import Flight
     from .source import TokenSource
 
 __all__ = ["auth_for"]
 
 _UNAUTHORIZED = 401
+_REFUSALS = 400  # and above
 MOST_COVERED = 64
 QUIET_SECONDS = 60.0  # how long an API that refuses fresh tokens causes no further refresh
 _ONE_SHOT = frozenset({"IteratorByteStream", "AsyncIteratorByteStream", "UnattachedStream"})
@@ -191,19 +194,10 @@ class _SessionAuth:
 
     def _signed(self, request: Any, url: str, token: AccessToken) -> Generator[Step, Any, Any]:
         hooks = self._source.hooks()
-        authorization = f"{token.type} {token.value}"
         if hooks is None:
-            request.headers["Authorization"] = authorization
+            request.headers["Authorization"] = f"{token.type} {token.value}"
             return _as_it_is()
-        outgoing = HttpRequest(request.method, url, (("Authorization", authorization),))
-        flow = hooks.exchange(
-            ExchangeKind.RESOURCE,
-            outgoing,
-            access_token=token.value,
-            token_type=token.type,
-            repeatable=not _is_one_shot(request),
-        )
-        return _through(flow, request)
+        return _hooked(hooks, request, url, token)
 
     def _check_signed_for(self, response: Any) -> None:
         """
@@ -227,8 +221,40 @@ def _as_it_is() -> Generator[Step, Any, Any]:
     return (yield SEND)
 
 
-def _through(flow: Flow[HttpResponse], request: Any) -> Generator[Step, Any, Any]:
-    """Run a request through the hooks: what they make of its headers goes out, the body stays the program's."""
+def _hooked(hooks: BoundHooks, request: Any, url: str, token: AccessToken) -> Generator[Step, Any, Any]:
+    """Send a request with what the hooks add: signed at once where one can, else, and after a refusal, through all."""
+    repeatable = not _is_one_shot(request)
+    signed = response = None
+    if hooks.signer is not None and repeatable:
+        hook, context = hooks.signer
+        signed = hook.sign(context, request.method, url, token)
+        if signed is not None:
+            for name, value in signed.headers:
+                request.headers[name] = value
+            response = yield SEND
+            if response.status_code < _REFUSALS:
+                hook.heard(context, signed, response.headers.get_list)
+                return response
+    flow = hooks.exchange(
+        ExchangeKind.RESOURCE,
+        HttpRequest(request.method, url, (("Authorization", f"{token.type} {token.value}"),)),
+        access_token=token.value,
+        token_type=token.type,
+        repeatable=repeatable,
+        signed=signed,
+    )
+    return (yield from _through(flow, request, response))
+
+
+def _through(flow: Flow[HttpResponse], request: Any, first: Any) -> Generator[Step, Any, Any]:
+    """
+    Run a request through the hooks: what they make of its headers goes out, the body stays the program's.
+
+    Args:
+        flow: What the hooks do.
+        request: The program's request.
+        first: The answer to it, where it has gone out already.
+    """
     response: Any = None
     try:
         effect = next(flow)
@@ -238,11 +264,14 @@ def _through(flow: Flow[HttpResponse], request: Any) -> Generator[Step, Any, Any
                     beside = yield _Beside(_bare(request, effect.request))
                     effect = flow.send(_seen(beside))
                     continue
-                if response is not None:
-                    _check_replayable(request)
-                for name, value in effect.request.headers:
-                    request.headers[name] = value
-                response = yield SEND
+                if first is not None:
+                    response, first = first, None
+                else:
+                    if response is not None:
+                        _check_replayable(request)
+                    for name, value in effect.request.headers:
+                        request.headers[name] = value
+                    response = yield SEND
                 effect = flow.send(_seen(response))
             else:
                 try:

@@ -63,7 +63,7 @@ else:
             inherited.update(base.__dict__.get("_value_fields", {}))
         fields = {**inherited, **own}
         members = {
-            "__init__": _init(fields, frozen=frozen, kw_only=kw_only, checks=hasattr(cls, "__post_init__")),
+            "__init__": (init := _init(fields, frozen=frozen, kw_only=kw_only, checks=hasattr(cls, "__post_init__"))),
             "__repr__": _repr(tuple(name for name, one in fields.items() if one.shown)),
             "__eq__": _eq(tuple(fields)),
             "__hash__": _hash(tuple(fields)) if frozen else None,
@@ -77,6 +77,7 @@ else:
             members |= {"__getstate__": _get_state, "__setstate__": _set_state}
         members = {name: member for name, member in members.items() if name not in cls.__dict__ or name == "__hash__"}
         if not slots:
+            init.__globals__.update({f"_set_{name}": _setter(name) for name in fields})
             for name, member in members.items():
                 setattr(cls, name, member)
             for name, one in own.items():
@@ -87,6 +88,8 @@ else:
         body = {name: member for name, member in cls.__dict__.items() if name not in left_out}
         made = type(cls)(cls.__name__, cls.__bases__, {**body, **members, "__slots__": tuple(own)})
         made.__qualname__ = cls.__qualname__
+        # A slot's own setter goes past `__setattr__`, and is quicker than that of `object`.
+        init.__globals__.update({f"_set_{name}": getattr(made, name).__set__ for name in fields})
         return made
 
     def _field_of(default):
@@ -94,7 +97,7 @@ else:
 
     def _init(fields, *, frozen, kw_only, checks):
         """Write `__init__` out, so that making a value is as fast as with the standard library."""
-        known = {"_missing": MISSING, "_set": object.__setattr__}
+        known = {"_missing": MISSING}
         parameters, lines = [], []
         for name, one in fields.items():
             value = name
@@ -107,12 +110,15 @@ else:
                 parameters.append(f"{name}=_default_{name}")
             else:
                 parameters.append(name)
-            lines.append(f" _set(self, {name!r}, {value})" if frozen else f" self.{name} = {value}")
+            lines.append(f" _set_{name}(self, {value})" if frozen else f" self.{name} = {value}")
         lines += [" self.__post_init__()"] if checks else []
         star = ["*"] if kw_only and parameters else []
         source = f"def __init__({', '.join(['self', *star, *parameters])}):\n" + ("\n".join(lines) or " pass")
         exec(source, known)  # noqa: S102 - of names in our own source, as the standard library does
         return known["__init__"]
+
+    def _setter(name):
+        return lambda self, value: object.__setattr__(self, name, value)
 
     def _repr(names):
         def __repr__(self):  # noqa: N807 - it becomes that method
