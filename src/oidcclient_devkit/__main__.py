@@ -12,12 +12,16 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from .endpoints.device_authorization import PAGE as DEVICE_PAGE
+from .endpoints.documents import OIDC_PATH
 from .keys import ENCRYPTION_ALGS, RSA_BITS, SIGNING_ALGS, Keys, new_key_set, read_key_set
+from .proof_rules import NONCE_MODES
 from .provider import Provider
 from .records import LOGGER
 from .why import FIRST_ERROR
 
 DEFAULT_PORT = 9400
+LEGACY = "The password grant is on: it is legacy, and RFC 9700 section 2.4 forbids it.\n"
 PRIVATE = "These are private keys, for development and tests only. Keep the file to yourself.\n"
 
 
@@ -46,6 +50,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sign-in-as", metavar="USER", help="sign this user in without showing any page")
     parser.add_argument("--quiet", action="store_true", help="do not show the requests, and why they were refused")
     parser.add_argument("--keys", metavar="FILE", help="sign with the keys of this set, made with the command keys")
+    parser.add_argument("--nonces", choices=NONCE_MODES, default="off", help="ask for nonces in DPoP proofs")
+    parser.add_argument("--require-dpop", action="store_true", help="hold the desktop client to DPoP proofs")
+    parser.add_argument(
+        "--allow-password-grant", action="store_true", help="legacy: take passwords at the token endpoint"
+    )
     commands = parser.add_subparsers(dest="command", title="commands", metavar="")
     keys = commands.add_parser(
         "keys",
@@ -72,7 +81,12 @@ def serve(
     if api_port is None:
         api_port = options.port + 1 if options.port else 0
     try:
-        provider = Provider(port=options.port, api_port=api_port, sign_in_as=options.sign_in_as, keys=keys).start()
+        provider = Provider(port=options.port, api_port=api_port, sign_in_as=options.sign_in_as, keys=keys)
+        provider.dpop_nonces(as_=options.nonces, rs=options.nonces)
+        provider.require_dpop(required=options.require_dpop)
+        if options.allow_password_grant:
+            provider.allow_password_grant()
+        provider.start()
     except (OSError, ValueError) as error:
         parser.exit(1, f"cannot start: {error}\n")
     handler = None if options.quiet else show_requests()
@@ -135,6 +149,10 @@ def describe(provider: Provider) -> str:
         f"  API         {provider.api}\n"
         f"  client_id   {provider.client_id}\n"
         f"  users\n{people}\n"
+        f"  metadata    {provider.issuer}{OIDC_PATH}\n"
+        f"  device page {provider.issuer}{DEVICE_PAGE}\n"
+        f"  register at {provider.issuer}/register\n"
+        f"{LEGACY if provider.core.controls.grants.legacy else ''}"
         "Ctrl-C stops it.\n"
     )
 

@@ -1,9 +1,14 @@
 """The password grant (RFC 6749 section 4.3): off, and legacy where it is on (RFC 9700 section 2.4)."""
 
+import re
+import signal
+import threading
 from typing import Any
 
 import pytest
 
+from oidcclient_devkit import Provider
+from oidcclient_devkit import __main__ as command
 from tests.devkit.conftest import App
 from tests.devkit.dpop_app import DPoPApp
 from tests.dpop_server.proofs import new_key
@@ -97,3 +102,44 @@ def test_a_client_may_be_held_to_proofs_by_a_switch(dpop: DPoPApp, form: dict[st
     assert dpop.post("/token", form).json()["token_type"] == "DPoP"
     dpop.provider.require_dpop(required=False)
     assert dpop.app.post("/token", form).json()["token_type"] == "Bearer"
+
+
+def test_the_first_page_and_the_command_call_it_legacy(
+    app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "password grant" not in app.get("/").text
+    app.provider.allow_password_grant()
+    assert "The password grant is on. It is legacy" in app.get("/").text
+    done = threading.Event()
+    done.set()
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    switches = ["--require-dpop", "--nonces", "required"]
+    assert command.main(["--port", "0", "--quiet", *switches], done=done) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"device page http://127.0.0.1:\d+/device\n", text)
+    assert "legacy" not in text
+    assert command.main(["--port", "0", "--quiet", "--allow-password-grant"], done=done) == 0
+    assert "The password grant is on: it is legacy" in capsys.readouterr().out
+
+
+def test_the_commands_switches_reach_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[bool, object]] = []
+
+    class Look(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            (provider,) = started
+            client = provider.clients[provider.client_id]
+            seen.append((client.dpop_bound_access_tokens, provider.core.controls.proofs.nonces))
+            return True
+
+    started: list[Provider] = []
+    start = Provider.start
+
+    def begin(provider: Provider) -> Provider:
+        started.append(provider)
+        return start(provider)
+
+    monkeypatch.setattr(Provider, "start", begin)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    command.main(["--port", "0", "--quiet", "--require-dpop", "--nonces", "required"], done=Look())
+    assert seen == [(True, {"as": "required", "rs": "required"})]

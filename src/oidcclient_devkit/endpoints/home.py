@@ -16,6 +16,7 @@ def home(core: Core, _exchange: Exchange) -> Answer:
         client_id=DESKTOP,
         users=list(core.users.values()),
         clients=list(core.clients.values()),
+        legacy=core.controls.grants.legacy,
     )
 
 
