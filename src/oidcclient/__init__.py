@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from ._words.policy import Policy
     from ._words.record import Lock, RecordKey, SessionRecord, Store
     from ._words.values import AccessToken, User
-    from ._words.ways import Loopback
+    from ._words.ways import Auto, Device, DeviceCode, Loopback, Paste
     from .protocol import (
         ClientAuth,
         ClientSecretBasic,
@@ -94,7 +94,7 @@ _HOMES = {
     "._words.policy": ("Policy",),
     "._words.record": ("Lock", "RecordKey", "SessionRecord", "Store"),
     "._words.values": ("AccessToken", "User"),
-    "._words.ways": ("Loopback",),
+    "._words.ways": ("Auto", "Device", "DeviceCode", "Loopback", "Paste"),
     ".protocol": (
         "ClientAuth",
         "ClientSecretBasic",
@@ -112,6 +112,7 @@ __all__ = [
     "AsyncClient",
     "AsyncPendingLogin",
     "AsyncSession",
+    "Auto",
     "BrowserUnavailable",
     "CallbackRefused",
     "Client",
@@ -119,6 +120,8 @@ __all__ = [
     "ClientSecretBasic",
     "ClientSecretJwt",
     "ClientSecretPost",
+    "Device",
+    "DeviceCode",
     "DiscoveryRefused",
     "DowngradeRefused",
     "FileStore",
@@ -137,6 +140,7 @@ __all__ = [
     "MemoryStore",
     "OAuthError",
     "OidcError",
+    "Paste",
     "PendingLogin",
     "Policy",
     "PrivateKeyJwt",

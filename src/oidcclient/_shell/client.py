@@ -18,11 +18,11 @@ from .wires import Wires
 if TYPE_CHECKING:
     from oidcclient._words.events import EventHandler
     from oidcclient._words.options import Http
-    from oidcclient._words.ways import Loopback
+    from oidcclient._words.ways import DeviceCode, Way
     from oidcclient.hooks import Hook
     from oidcclient.protocol import ClientAuth
 
-    from .signing_in import Pending
+    from .pending import Pending
 
 __all__ = ["Client", "PendingLogin"]
 
@@ -42,8 +42,13 @@ class PendingLogin:
 
     @property
     def url(self) -> str:
-        """The address to open in a browser; good for this sign-in alone."""
-        return self._pending.started.address
+        """The address to open in a browser, here or on another device; good for this sign-in alone."""
+        return self._pending.address
+
+    @property
+    def device_code(self) -> DeviceCode | None:
+        """What to show to the person, where they sign in on another device (`via=Device()`); None otherwise."""
+        return self._pending.device_code
 
     def wait(self) -> Session:
         """
@@ -61,11 +66,11 @@ class PendingLogin:
 
     def cancel(self) -> None:
         """Stop the sign-in; `wait` then raises LoginCancelled. May be called from any thread."""
-        self._pending.plan.receiver.cancel()
+        self._pending.cancel()
 
     def __del__(self) -> None:
         """Stop listening when nobody can wait any more."""
-        self._pending.plan.receiver.close()
+        self._pending.close()
 
 
 class Client:
@@ -158,7 +163,7 @@ class Client:
     def login(
         self,
         *,
-        via: Loopback | None = None,
+        via: Way | None = None,
         open_browser: Callable[[str], object] | None = None,
         timeout: float = LOGIN_TIMEOUT,
         login_hint: str | None = None,
@@ -170,11 +175,11 @@ class Client:
         extra: Mapping[str, str] | None = None,
     ) -> Session:
         """
-        Sign a person in with the system browser.
+        Sign a person in: with the system browser, or another way.
 
         Args:
-            via: How the browser's answer comes back; `Loopback()` by default.
-            open_browser: Takes the address to open, in place of the system browser.
+            via: The way: `Loopback()` (the default), `Device()`, `Paste()`, or `Auto()`, which chooses.
+            open_browser: Takes the address to open, in place of the system browser. Not with `Device()`.
             timeout: How long the person may take, in seconds.
             login_hint: Who is expected to sign in.
             prompt: none, login, consent or select_account (OIDC Core 3.1.2.1).
@@ -186,9 +191,9 @@ class Client:
 
         Raises:
             LoginDenied: The person or the provider said no.
-            LoginTimedOut: Nobody finished in time.
+            LoginTimedOut: Nobody finished in time, or a device's code expired.
             LoginCancelled: The sign-in was stopped.
-            BrowserUnavailable: There is no browser and nobody to show an address to.
+            BrowserUnavailable: There is no browser and nobody to show an address to, or to paste one.
             RemoteError: The provider broke a rule; nothing was stored.
             TransportError: The provider cannot be reached.
             UsageError: An argument does not fit.
@@ -213,7 +218,7 @@ class Client:
     def start_login(
         self,
         *,
-        via: Loopback | None = None,
+        via: Way | None = None,
         timeout: float = LOGIN_TIMEOUT,
         login_hint: str | None = None,
         prompt: str | None = None,
@@ -255,7 +260,7 @@ class Client:
         self,
         account: str | None = None,
         *,
-        via: Loopback | None = None,
+        via: Way | None = None,
         open_browser: Callable[[str], object] | None = None,
         timeout: float = LOGIN_TIMEOUT,
         login_hint: str | None = None,

@@ -11,19 +11,33 @@ from oidcclient._words.errors import BrowserUnavailable, printable
 from oidcclient._words.events import BrowserOpened, EventHandler, Notice
 from oidcclient._words.receiver import Receiver
 
-from .browser.environment import Surroundings, Verdict, detect, read_surroundings
+from .browser.environment import Detection, Surroundings, Verdict, detect, read_surroundings
 from .browser.launch import open_in_browser
 
-__all__ = ["GivenBrowser", "Opener", "ShownAddress", "SystemBrowser", "can_open_browser", "choose_opener"]
+__all__ = [
+    "GivenBrowser",
+    "Opener",
+    "ShownAddress",
+    "SystemBrowser",
+    "can_open_browser",
+    "choose_opener",
+    "nobody_here",
+    "say",
+]
+
+PASTE = "Then paste the address that the browser ends at here, and press Enter. It is not shown."
+PASTE_TOO = "If the browser ends on a page that does not load, paste its address here. It is not shown."
 
 
 class Opener:
     """Nobody opens anything: the program has the address (`start_login`)."""
 
     own_start = True
+    talks = False  # whether a person reads what we say
 
     def __init__(self, emit: EventHandler) -> None:
         self._emit = emit
+        self.advice = ""  # what to do beside opening the address
 
     def notice(self, text: str) -> None:
         """Take a sentence that the person should read."""
@@ -69,6 +83,8 @@ class GivenBrowser(Opener):
 class SystemBrowser(Opener):
     """The system browser, and the address on stderr in case it does not appear."""
 
+    talks = True
+
     def __init__(self, surroundings: Surroundings, emit: EventHandler) -> None:
         super().__init__(emit)
         self._surroundings = surroundings
@@ -82,6 +98,7 @@ class SystemBrowser(Opener):
         """Start the browser. What it says of its success is not trusted: the address is shown whatever it says."""
         host = urlsplit(issuer).hostname
         say(f"Opening your browser to {what} {host}.", f"If nothing opens, visit:  {address}")
+        say(*filter(None, [self.advice]))
         report = open_in_browser(address, surroundings=self._surroundings)
         tried = ", ".join(attempt.program for attempt in report.attempts)
         self._emit(BrowserOpened(report.started, tried))
@@ -93,6 +110,7 @@ class ShownAddress(Opener):
     """No browser here can reach the person: the provider's own address is shown, to open elsewhere."""
 
     own_start = False
+    talks = True
 
     def notice(self, text: str) -> None:
         """Tell the person."""
@@ -101,7 +119,7 @@ class ShownAddress(Opener):
 
     def open(self, address: str, issuer: str, what: str = "sign in to") -> None:
         """Show the address."""
-        say(f"To {what} {urlsplit(issuer).hostname}, visit:", f"  {address}")
+        say(f"To {what} {urlsplit(issuer).hostname}, visit:", f"  {address}", *filter(None, [self.advice]))
 
     def show_again(self, address: str) -> None:
         """Show the new address."""
@@ -119,13 +137,24 @@ def can_open_browser() -> bool:
 
 def say(*lines: str) -> None:
     """Talk to the person on stderr; stdout belongs to the program's results."""
-    if sys.stderr is not None:  # a windowed program on Windows has none
+    if lines and sys.stderr is not None:  # a windowed program on Windows has none
         print(*(printable(line, 10_000) for line in lines), sep="\n", file=sys.stderr, flush=True)  # noqa: T201 - the one place a person is talked to
 
 
-def choose_opener(open_browser: Callable[[str], object] | None, receiver: Receiver, emit: EventHandler) -> Opener:
+def choose_opener(
+    open_browser: Callable[[str], object] | None,
+    receiver: Receiver,
+    emit: EventHandler,
+    detection: Detection | None = None,
+) -> Opener:
     """
     Choose how the address gets to the person.
+
+    Args:
+        open_browser: The program's own way.
+        receiver: What it cancels if that fails.
+        emit: Takes events.
+        detection: What was found out already about browsers here.
 
     Raises:
         BrowserUnavailable: There is neither a browser nor anybody to show an address to.
@@ -133,13 +162,18 @@ def choose_opener(open_browser: Callable[[str], object] | None, receiver: Receiv
     if open_browser is not None:
         return GivenBrowser(open_browser, receiver, emit)
     surroundings = read_surroundings()
-    detection = detect(surroundings)
+    detection = detection or detect(surroundings)
     if detection.kind is Verdict.FAIL:
-        raise BrowserUnavailable(
-            f"nobody can sign in here: {detection.reasons[-1]}",
-            rule="environment",
-            hint="Sign in once from a terminal or a desktop, or pass open_browser=.",
-        )
+        raise nobody_here(detection.reasons[-1])
     if detection.kind is Verdict.NO_BROWSER:
         return ShownAddress(emit)
     return SystemBrowser(surroundings, emit)
+
+
+def nobody_here(why: str) -> BrowserUnavailable:
+    """Say that there is nobody to sign in."""
+    return BrowserUnavailable(
+        f"nobody can sign in here: {why}",
+        rule="environment",
+        hint="Sign in once from a terminal or a desktop, or pass open_browser=.",
+    )

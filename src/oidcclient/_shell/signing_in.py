@@ -3,48 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oidcclient._flows.ending import EndPlan
-from oidcclient._flows.login import LoginPlan, Started, finish, start
-from oidcclient._words.effects import Flow, run
-from oidcclient._words.errors import LoginCancelled, LoginRequired, UsageError
+from oidcclient._words.effects import Flow
+from oidcclient._words.errors import LoginRequired, UsageError
 from oidcclient._words.record import RecordKey, SessionRecord
 from oidcclient._words.values import Json
-from oidcclient._words.ways import Loopback
-from oidcclient.protocol import AuthorizationRequest, callback_path
+from oidcclient._words.ways import Auto, Device, Loopback, Way
+from oidcclient.protocol import AuthorizationRequest
 
-from .opener import Opener, choose_opener
-from .redirect import Limits, LoopbackReceiver
+from .pending import LoginOptions, Pending
 
 if TYPE_CHECKING:
     from .core import ClientCore
 
-__all__ = ["LoginOptions", "Pending", "check_fits", "end_plan", "finish_login", "login", "login_options", "start_login"]
+__all__ = ["check_fits", "end_plan", "finish_login", "login", "login_options", "start_login"]
 
 
 LONGEST_WAIT = 1e6  # seconds; eleven days
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginOptions:
-    """The arguments of `login()`, checked."""
-
-    via: Loopback
-    open_browser: Callable[[str], object] | None = field(repr=False)
-    timeout: float
-    request: AuthorizationRequest
-    account: str | None = None
-
-
-@dataclass(slots=True)
-class Pending:
-    """A sign-in that was started: its plan, what came of the start, and how the address reaches the person."""
-
-    plan: LoginPlan
-    opener: Opener
-    started: Started
 
 
 def texts(name: str, values: Iterable[str] | str | None) -> tuple[str, ...]:
@@ -65,7 +42,7 @@ def texts(name: str, values: Iterable[str] | str | None) -> tuple[str, ...]:
 def login_options(
     core: ClientCore,
     *,
-    via: Loopback | None,
+    via: Way | None,
     open_browser: Callable[[str], object] | None,
     timeout: float,
     login_hint: str | None,
@@ -85,6 +62,12 @@ def login_options(
     """
     if not 0 < timeout < LONGEST_WAIT:  # NaN is neither
         raise UsageError("timeout must be a number of seconds above 0", rule="timeout", received=timeout)
+    if isinstance(via, Device) and open_browser is not None:
+        raise UsageError(
+            "open_browser does not go with Device(): its page is opened on another device",
+            rule="open_browser",
+            hint="Device(show=...) takes the code to show.",
+        )
     if prompt is None and "offline_access" in core.scopes:
         prompt = "consent"  # OIDC Core 11: providers ignore offline_access without it
     request = AuthorizationRequest(
@@ -109,66 +92,38 @@ def start_login(core: ClientCore, options: LoginOptions, *, opens: bool) -> Flow
     Args:
         core: The client.
         options: What was asked for.
-        opens: Whether a browser is to be opened; otherwise the program has the address.
+        opens: Whether the address is to be opened, or the code shown, by `login`; otherwise the program has it.
     """
-    receiver = LoopbackReceiver(
-        options.via,
-        default_path=callback_path(core.issuer, core.policy),
-        limits=Limits(wrong_answers=core.policy.max_wrong_callbacks),
-        on_notice=lambda text: opener.notice(text),  # noqa: PLW0108 - the opener is chosen further down
-    )
-    opener = Opener(core.emit)
-    if opens:
-        opener = yield from run(lambda: choose_opener(options.open_browser, receiver, core.emit))
-    plan = LoginPlan(
-        provider=core.provider,
-        client_id=core.client_id,
-        client_auth=core.client_auth,
-        policy=core.policy,
-        hooks=core.hooks,
-        profile=core.profile,
-        store=core.store,
-        request=options.request,
-        account=options.account,
-        receiver=receiver,
-        form_post=options.via.form_post,
-        own_start=opener.own_start,
-        show_again=opener.show_again,
-        timeout=options.timeout,
-        clock=core.clock,
-        emit=core.emit,
-    )
-    try:
-        started = yield from start(plan)
-    except BaseException:
-        receiver.close()
-        raise
-    return Pending(plan, opener, started)
+    via = options.via
+    if isinstance(via, Auto):
+        from .choosing import start_chosen  # noqa: PLC0415 - one of the ways is needed, not all
+
+        return (yield from start_chosen(core, options, via, opens=opens))
+    if isinstance(via, Device):
+        from .by_device import start_device  # noqa: PLC0415 - likewise
+
+        return (yield from start_device(core, options, via, opens=opens))
+    from .by_browser import start_browser  # noqa: PLC0415 - likewise
+
+    return (yield from start_browser(core, options, via, opens=opens, detection=None))
 
 
 def finish_login(core: ClientCore, pending: Pending) -> Flow[SessionRecord]:
     """Wait for the end of a sign-in."""
     try:
-        record = yield from finish(pending.plan, pending.started)
-    except LoginCancelled:
-        failure = pending.opener.failure()
-        if failure is not None:
-            raise failure from None
-        raise
+        record = yield from pending.finish()
     finally:
-        pending.plan.receiver.close()
-    memory = {bound.hook.name: bound.context.memory for bound in pending.started.hooks.hooks}
-    return core.begin(record, memory)
+        pending.close()
+    return core.begin(record, pending.memory)
 
 
 def login(core: ClientCore, options: LoginOptions) -> Flow[SessionRecord]:
     """Sign a person in, from the first request to the stored session."""
     pending = yield from start_login(core, options, opens=True)
     try:
-        address = pending.started.address
-        yield from run(lambda: pending.opener.open(address, core.issuer))
+        yield from pending.show(core.issuer)
     except BaseException:
-        pending.plan.receiver.close()
+        pending.close()
         raise
     return (yield from finish_login(core, pending))
 

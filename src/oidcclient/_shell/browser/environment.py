@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from oidcclient._words.errors import UsageError, printable
 
-__all__ = ["CONTAINER_MARKERS", "Detection", "Surroundings", "Verdict", "detect", "read_surroundings"]
+__all__ = ["CONTAINER_MARKERS", "Detection", "Surroundings", "Verdict", "detect", "read_surroundings", "stderr_is_tty"]
 
 CONTAINER_MARKERS = ("/.dockerenv", "/run/.containerenv")  # written by Docker and by Podman
 _NO = frozenset({"", "0", "false", "no"})
@@ -85,23 +85,19 @@ class Detection:
     Args:
         kind: The decision.
         reasons: Every rule that was looked at, in order, as "rule: why"; the last one decided.
+        chosen: The flow that the person or the configuration named, `"browser"`, `"device"` or `"paste"`, if any.
     """
 
     kind: Verdict
     reasons: tuple[str, ...]
+    chosen: str | None = None
 
 
 _Finding = tuple[Verdict | None, str]  # None: the rule does not decide
 
 
-def _said_no_browser(surroundings: Surroundings) -> bool:
-    return surroundings.environ.get("OIDCCLIENT_NO_BROWSER", "").lower() not in _NO
-
-
-def _choice(surroundings: Surroundings, configured: str | None) -> _Finding:
-    """Do what the person said: OIDCCLIENT_NO_BROWSER, then OIDCCLIENT_FLOW, then the configuration."""
-    if _said_no_browser(surroundings):
-        return Verdict.NO_BROWSER, "OIDCCLIENT_NO_BROWSER is set"
+def _named(surroundings: Surroundings, configured: str | None) -> tuple[str, str]:
+    """Return the flow that OIDCCLIENT_FLOW or the configuration names, and which of the two did."""
     from_environment = surroundings.environ.get("OIDCCLIENT_FLOW")
     flow = from_environment or configured or "auto"
     place = "OIDCCLIENT_FLOW" if from_environment else "the configuration"
@@ -113,6 +109,18 @@ def _choice(surroundings: Surroundings, configured: str | None) -> _Finding:
             received=flow,
             hint="Use browser, device or paste, or leave it out.",
         )
+    return flow, place
+
+
+def _said_no_browser(surroundings: Surroundings) -> bool:
+    return surroundings.environ.get("OIDCCLIENT_NO_BROWSER", "").lower() not in _NO
+
+
+def _choice(surroundings: Surroundings, configured: str | None) -> _Finding:
+    """Do what the person said: OIDCCLIENT_NO_BROWSER, then OIDCCLIENT_FLOW, then the configuration."""
+    if _said_no_browser(surroundings):
+        return Verdict.NO_BROWSER, "OIDCCLIENT_NO_BROWSER is set"
+    flow, place = _named(surroundings, configured)
     if flow == "auto":
         return None, "nothing is chosen"
     return (Verdict.BROWSER if flow == "browser" else Verdict.NO_BROWSER), f"{place} says {flow}"
@@ -227,10 +235,12 @@ def detect(surroundings: Surroundings, *, configured: str | None = None) -> Dete
     if kind is None:
         kind = Verdict.BROWSER
         reasons.append("browser: nothing speaks against it")
-    return Detection(kind, tuple(reasons))
+    flow = "auto" if _said_no_browser(surroundings) else _named(surroundings, configured)[0]
+    return Detection(kind, tuple(reasons), None if flow == "auto" else flow)
 
 
-def _stderr_is_tty() -> bool:
+def stderr_is_tty() -> bool:
+    """Tell whether a person reads what is written to stderr."""
     try:
         return sys.stderr.isatty()
     except (AttributeError, ValueError):  # None under pythonw.exe; closed by a daemon
@@ -243,7 +253,7 @@ def read_surroundings() -> Surroundings:
     found = Surroundings(
         platform=sys.platform,
         environ=environ,
-        stderr_is_tty=_stderr_is_tty(),
+        stderr_is_tty=stderr_is_tty(),
         kernel_release=os.uname().release if hasattr(os, "uname") else "",
         marker_files=frozenset(marker for marker in CONTAINER_MARKERS if os.access(marker, os.F_OK)),
         frozen=bool(getattr(sys, "frozen", False)),

@@ -17,7 +17,7 @@ from oidcclient._words.ways import Loopback
 
 from .limits import Limits
 
-__all__ = ["listen"]
+__all__ = ["listen", "reserve"]
 
 BACKLOG = 64  # connections the system holds for us while a thread is started
 EPHEMERAL_TRIES = 20  # for a port that is free in both families; the first nearly always is
@@ -120,7 +120,30 @@ def _bind_all(addresses: tuple[str, ...], port: int) -> list[socket.socket]:
     return opened
 
 
-def _bind(address: str, port: int) -> socket.socket:
+def reserve() -> tuple[str, socket.socket]:
+    """
+    Hold a free port at which nobody answers: a browser sent there fails, and no other program gets what it brings.
+
+    Returns:
+        The host for the redirect URI, and the socket that holds the port until it is closed.
+
+    Raises:
+        LocalError: No port could be had.
+    """
+    for address in ("127.0.0.1", "::1"):
+        try:
+            return address, _bind(address, 0, listening=False)
+        except OSError as error:
+            _log.debug("port not available address=%s reason=%s", address, errno.errorcode.get(error.errno or 0))
+    raise LocalError(
+        "this machine has no free port on loopback",
+        rule="ports",
+        section="RFC 8252 section 7.3",
+        hint="Pass a redirect_uri that is registered at the provider.",
+    )
+
+
+def _bind(address: str, port: int, *, listening: bool = True) -> socket.socket:
     family = _family(address)
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -130,7 +153,8 @@ def _bind(address: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # Linux would take the IPv4 port with it
         listener.bind((address, port))
-        listener.listen(BACKLOG)
+        if listening:
+            listener.listen(BACKLOG)
     except BaseException:
         listener.close()
         raise
