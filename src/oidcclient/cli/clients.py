@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-__all__ = ["hooks_of", "open_client", "open_store"]
+__all__ = ["PACKAGES", "hooks_of", "missing_addon", "open_client", "open_store"]
 
 STORES = ("keyring", "file")
 # Keys of add-ons that we know by name, to say what brings them.
@@ -123,14 +123,17 @@ def hooks_of(settings: Settings) -> list[Hook]:
     return hooks
 
 
+def missing_addon(key: str) -> UsageError:
+    """Return the error for a key of an add-on that is not installed."""
+    return UsageError(
+        f"{key} needs an add-on that is not installed", rule=key, hint=f"Install it: pip install {PACKAGES[key]}"
+    )
+
+
 def unknown_key(key: str, settings: Settings) -> UsageError:
     """Return the error for a key that neither the command nor an add-on knows."""
     if key in PACKAGES:
-        return UsageError(
-            f"{key} needs an add-on that is not installed",
-            rule=key,
-            hint=f"Install it: pip install {PACKAGES[key]}",
-        )
+        return missing_addon(key)
     from difflib import get_close_matches  # noqa: PLC0415 - only for this message
 
     close = get_close_matches(key, KEYS, 1)

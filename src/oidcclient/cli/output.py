@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from typing import IO, Any
 
 __all__ = ["can_ask", "colour", "duration", "is_terminal", "json_text", "plain", "result", "say", "text_or_json"]
@@ -70,17 +69,7 @@ def text_or_json(value: Any, text: str, *, as_json: bool) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in words, in its largest unit: `42 minutes`."""
-    for size, one, many in UNITS:
-        count = int(seconds // size)
-        if count:
-            return f"{count} {one if count == 1 else many}"
-    return "0 seconds"
-
-
-def until(expires_at: float | None, now: float | None = None) -> str:
-    """Return when something ends, in words."""
-    if expires_at is None:
-        return "its end is not known"
-    left = expires_at - (time.time() if now is None else now)
-    return f"good for {duration(left)}" if left > 0 else "expired"
+    """Return a length of time in words, in the largest unit of which there is at least one: `42 minutes`."""
+    size, one, many = next((unit for unit in UNITS if round(seconds) >= unit[0]), UNITS[-1])
+    count = round(seconds / size)
+    return f"{count} {one if count == 1 else many}"

@@ -8,6 +8,7 @@ import click
 
 import oidcclient
 from oidcclient.cli import options, output, people
+from oidcclient.cli.addon_options import add_options
 from oidcclient.cli.config import check_name, read_config
 from oidcclient.cli.run import Run
 from oidcclient.cli.settings import DEFAULT_TIMEOUT, Settings
@@ -78,6 +79,9 @@ def command(run: Run, profile: str | None, *, save_as: str | None, **flags: Any)
     if record is None:
         raise oidcclient.LoginRequired("the session was signed out by another program")
     run.done(shape_of(settings, record), as_text(settings, record))
+
+
+add_options(command)
 
 
 def chosen(run: Run, profile: str | None, save_as: str | None, flags: dict[str, Any]) -> Settings:
