@@ -63,6 +63,8 @@ ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
 # Some misbehaviours are about what lies inside an endpoint's answer.
 PLACES: dict[str, tuple[str, ...]] = {
     "par": ("par", "dpop"),
+    "authorize": ("authorize", "callback"),
+    "consent": ("consent", "callback"),
     "token": ("token", "id_token", "dpop"),
     "userinfo": ("userinfo", "dpop"),
     "api": ("api", "dpop"),

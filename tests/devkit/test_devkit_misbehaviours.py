@@ -1,5 +1,6 @@
 """Each misbehaviour happens when it is switched on, and only then."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,11 +13,15 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from oidcclient_devkit import MISBEHAVIOURS, Provider, jwts
+from oidcclient_devkit import MISBEHAVIOURS, BrowserStopped, Provider, jwts
+from oidcclient_devkit.forms import parse_forms
+from tests.devkit.conftest import REDIRECT_URI
+from tests.devkit.dpop_app import DPoPApp
 
 OIDC = "/.well-known/openid-configuration"
 RFC8414 = "/.well-known/oauth-authorization-server"
 WEB_PAGE = "<!doctype html>"
+OFFLINE = {"scope": "openid offline_access", "prompt": "consent"}
 
 Check = Callable[[httpx.Response, Provider], bool]
 
@@ -35,6 +40,15 @@ METADATA: dict[str, Check] = {
     "redirect_to_http": lambda a, _: a.headers["location"].startswith("http://login.example.com/"),
     "redirect_loop": lambda a, p: a.headers["location"] == f"{p.issuer}{OIDC}",
     "only_rfc8414": lambda a, _: a.status_code == 404,
+    "bad_authorization_endpoint": lambda a, _: a.json()["authorization_endpoint"] == "file:///etc/passwd",
+    "mixed_up": lambda a, _: (
+        a.json()["authorization_endpoint"] == "https://attacker.example/authorize"
+        and "pushed_authorization_request_endpoint" not in a.json()
+    ),
+    "lists_alg_none": lambda a, _: {"none", "RS256"} <= set(a.json()["id_token_signing_alg_values_supported"]),
+    "no_pkce": lambda a, _: "code_challenge_methods_supported" not in a.json(),
+    "no_iss_parameter": lambda a, _: "authorization_response_iss_parameter_supported" not in a.json(),
+    "unknown_members": lambda a, _: a.json()["x"] is True and "issuer" in a.json(),
 }
 
 JWKS: dict[str, Check] = {
@@ -46,6 +60,8 @@ JWKS: dict[str, Check] = {
     "empty": lambda a, _: a.json() == {"keys": []},
     "not_json": lambda a, _: a.text.startswith(WEB_PAGE),
     "redirect_to_other_host": lambda a, _: a.headers["location"] == "https://attacker.example/jwks",
+    "stale": lambda a, p: a.json() == {"keys": [key.public() for key in p.keys.older]},
+    "wrong_use": lambda a, _: {key["use"] for key in a.json()["keys"]} == {"enc"},
 }
 
 TOKEN: dict[str, Check] = {
@@ -66,6 +82,10 @@ TOKEN: dict[str, Check] = {
     "invalid_grant": lambda a, _: a.json()["error"] == "invalid_grant",
     "too_many_requests": lambda a, _: a.status_code == 429 and a.headers["retry-after"] == "1",
     "unavailable": lambda a, _: a.status_code == 503 and a.headers["retry-after"] == "1",
+    "type_in_other_case": lambda a, _: a.json()["token_type"] == "bEARER",
+    "missing_refresh_token": lambda a, _: "refresh_token" not in a.json(),
+    "missing_scope": lambda a, _: "scope" not in a.json(),
+    "unknown_members": lambda a, _: a.json()["x"] == {"y": 1} and "access_token" in a.json(),
 }
 
 PAR: dict[str, Check] = {
@@ -78,6 +98,29 @@ PAR: dict[str, Check] = {
     "unavailable": lambda a, _: a.status_code == 503,
     "expired_at_once": lambda a, p: a.status_code == 201 and not p.core.store.pushed,
     "not_json": lambda a, _: a.text.startswith(WEB_PAGE),
+    "huge": lambda a, _: len(a.content) > 8_000_000,
+    "redirect": lambda a, _: a.headers["location"] == "https://attacker.example/par",
+}
+
+REVOKE: dict[str, Check] = {
+    "error": lambda a, _: a.status_code == 400 and a.json()["error"] == "unsupported_token_type",
+    "unavailable": lambda a, _: a.status_code == 503 and a.headers["retry-after"] == "1",
+    "redirect": lambda a, _: a.headers["location"] == "https://attacker.example/revoke",
+    "huge": lambda a, _: len(a.content) > 8_000_000,
+}
+
+
+def challenge(answer: httpx.Response) -> str:
+    return str(answer.headers["www-authenticate"])
+
+
+API: dict[str, Check] = {
+    "no_challenge": lambda a, _: a.status_code == 401 and "www-authenticate" not in a.headers,
+    "token_refused": lambda a, _: a.status_code == 401 and challenge(a) == 'Bearer error="invalid_token"',
+    "insufficient_scope": lambda a, _: a.status_code == 403 and 'scope="everything"' in challenge(a),
+    "step_up": lambda a, _: a.status_code == 401 and 'acr_values="phr", max_age="0"' in challenge(a),
+    "unavailable": lambda a, _: a.status_code == 503 and a.headers["retry-after"] == "1",
+    "redirect_to_other_host": lambda a, _: a.headers["location"] == "https://attacker.example/me",
 }
 
 Pairs = list[tuple[str, str]]
@@ -94,6 +137,7 @@ CALLBACK: dict[str, Callable[[Pairs], bool]] = {
     "no_code": lambda p: "code" not in dict(p),
     "error": lambda p: dict(p)["error"] == "access_denied" and "code" not in dict(p),
     "error_with_wrong_iss": lambda p: dict(p)["iss"] == "https://attacker.example" and "error" in dict(p),
+    "hostile_error": lambda p: "<script>" in dict(p)["error_description"] and "\x1b" in dict(p)["error_description"],
     "code_and_error": lambda p: {"code", "error"} <= set(dict(p)),
     "unknown_parameters": lambda p: {"code", "state", "session_state", "authuser"} <= set(dict(p)),
 }
@@ -111,6 +155,8 @@ CLAIMS: dict[str, Callable[[Claims, Provider], bool]] = {
     "wrong_azp": lambda c, _: c["azp"] == "another-client",
     "wrong_nonce": lambda c, _: c["nonce"] == "another-nonce",
     "missing_nonce": lambda c, _: "nonce" not in c,
+    "missing_at_hash": lambda c, _: "at_hash" not in c,
+    "unknown_claims": lambda c, _: c["https://example.com/x"] == {"a": 1},
     "wrong_at_hash": lambda c, _: set(c["at_hash"]) == {"A"},
     "expired": lambda c, _: c["exp"] < c["iat"],
     "missing_exp": lambda c, _: "exp" not in c,
@@ -136,6 +182,7 @@ FORMS: dict[str, tuple[dict[str, Any], int]] = {
     "zeroed_signature": ({"alg": "RS256"}, 3),
     "no_signature": ({"alg": "RS256"}, 3),
     "wrong_key": ({"alg": "RS256"}, 3),
+    "stale_key": ({"alg": "RS256"}, 3),
     "jku_header": ({"jku": "https://attacker.example/jwks"}, 3),
     "jwk_header": ({"alg": "RS256"}, 3),
     "x5u_header": ({"x5u": "https://attacker.example/x5u"}, 3),
@@ -145,7 +192,8 @@ FORMS: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 OTHERWISE_TESTED = {
-    *(f"{place}.slow" for place in ("metadata", "jwks", "token", "par", "userinfo")),
+    *(f"{place}.slow" for place in ("metadata", "jwks", "token", "par", "userinfo", "revoke")),
+    *(f"callback.{name}" for name in ("fragment", "form_post", "status_307")),
     "id_token.absent",
     "id_token.not_a_jwt",
     *(name for name in MISBEHAVIOURS if name.startswith(("userinfo.", "dpop."))),
@@ -159,6 +207,8 @@ def test_every_misbehaviour_is_tested_here() -> None:
         "token": TOKEN,
         "par": PAR,
         "callback": CALLBACK,
+        "revoke": REVOKE,
+        "api": API,
     }
     names = {f"{place}.{name}" for place, table in tables.items() for name in table}
     names |= {f"id_token.{name}" for name in (*CLAIMS, *FORMS)}
@@ -189,9 +239,9 @@ def test_jwks(app: Any, name: str) -> None:
 @pytest.mark.parametrize("name", TOKEN)
 def test_token(app: Any, name: str) -> None:
     app.provider.sign_in_as("ann")
-    assert not _holds(TOKEN[name], app.redeem(app.sign_in()["code"]), app.provider)
+    assert not _holds(TOKEN[name], app.redeem(app.sign_in(**OFFLINE)["code"]), app.provider)
     app.provider.misbehave(f"token.{name}")
-    assert TOKEN[name](app.redeem(app.sign_in()["code"]), app.provider)
+    assert TOKEN[name](app.redeem(app.sign_in(**OFFLINE)["code"]), app.provider)
 
 
 def test_a_token_error_stays_an_error(app: Any) -> None:
@@ -205,6 +255,75 @@ def test_par(app: Any, name: str) -> None:
     app.provider.core.store.pushed.clear()
     app.provider.misbehave(f"par.{name}")
     assert PAR[name](app.post("/par", dict(app.request())), app.provider)
+
+
+@pytest.mark.parametrize("name", REVOKE)
+def test_revoke(app: Any, name: str) -> None:
+    form = {"token": "x", "client_id": app.provider.client_id}
+    assert not _holds(REVOKE[name], app.post("/revoke", form), app.provider)
+    app.provider.misbehave(f"revoke.{name}")
+    assert REVOKE[name](app.post("/revoke", form), app.provider)
+
+
+@pytest.mark.parametrize("name", API)
+def test_api(app: Any, name: str) -> None:
+    app.provider.sign_in_as("ann")
+    token = app.tokens()["access_token"]
+    assert not _holds(API[name], app.api("/hello", token), app.provider)
+    app.provider.misbehave(f"api.{name}")
+    assert API[name](app.api("/hello", token), app.provider)
+
+
+def test_the_api_challenges_with_the_scheme_that_was_tried(dpop: DPoPApp) -> None:
+    token = dpop.tokens()["access_token"]
+    dpop.provider.misbehave("api.step_up", acr_values="mfa", max_age=60)
+    expected = 'DPoP error="insufficient_user_authentication", acr_values="mfa", max_age="60"'
+    assert challenge(dpop.api("/hello", token)) == expected
+
+
+def test_stale_keys_are_those_before_the_last_rotation(app: Any) -> None:
+    before = app.get("/jwks").json()
+    app.provider.misbehave("jwks.stale")
+    assert app.get("/jwks").json() == {"keys": []}
+    app.provider.rotate_keys()
+    assert app.get("/jwks").json() == before
+
+
+def test_a_stale_key_is_one_that_nobody_publishes(app: Any, header_of: Any) -> None:
+    app.provider.sign_in_as("ann")
+    app.provider.misbehave("id_token.stale_key")
+    kid = header_of(app.tokens()["id_token"])["kid"]
+    assert kid not in {key["kid"] for key in app.get("/jwks").json()["keys"]}
+
+
+def test_the_response_can_come_in_a_fragment(app: Any) -> None:
+    app.provider.sign_in_as("ann")
+    app.provider.misbehave("callback.fragment")
+    location = urlsplit(app.provider.browser().visit(app.url()).header("location"))
+    assert (location.query, "code" in dict(parse_qsl(location.fragment))) == ("", True)
+
+
+def test_the_response_can_come_in_a_form_that_was_not_asked_for(app: Any) -> None:
+    app.provider.sign_in_as("ann")
+    app.provider.misbehave("callback.form_post")
+    page = app.http.get(app.url(state="<state>")).text
+    (form,) = parse_forms(page)
+    assert (form.action, form.method) == (REDIRECT_URI, "POST")
+    assert {"code", "state"} <= {name for name, _, _ in form.fields}
+
+
+@pytest.mark.parametrize("name", ["fragment", "form_post", "status_307"])
+def test_pages_before_the_response_are_left_alone(app: Any, name: str) -> None:
+    """It happens when the browser goes back to the app, once."""
+    app.provider.misbehave(f"callback.{name}", times=1)
+    browser = app.provider.browser()
+    with contextlib.suppress(BrowserStopped):
+        browser.visit(app.url())
+    paths = [urlsplit(page.url).path.split("/")[1] for page in browser.pages]
+    assert paths[:6] == ["authorize", "sign-in", "sign-in", "consent", "consent"]
+    assert "callback" in app.provider.requests[-1].why
+    if name == "status_307":
+        assert browser.page.status == 307
 
 
 @pytest.mark.parametrize("name", CALLBACK)
@@ -288,6 +407,7 @@ def test_an_unsigned_userinfo_can_be_wrong(app: Any) -> None:
     assert "sub" not in userinfo("no_sub").json()
     assert userinfo("not_json").text.startswith(WEB_PAGE)
     assert len(userinfo("huge").content) > 8_000_000
+    assert userinfo("redirect_to_other_host").headers["location"] == "https://attacker.example/userinfo"
 
 
 def test_a_signed_userinfo_can_be_wrong(app: Any, header_of: Any, claims_of: Any) -> None:
@@ -333,11 +453,11 @@ def test_a_name_nobody_has_is_refused(oidc_provider: Provider, name: str) -> Non
         oidc_provider.misbehave(name)
 
 
-@pytest.mark.parametrize("place", ["metadata", "jwks", "token", "par", "userinfo"])
+@pytest.mark.parametrize("place", ["metadata", "jwks", "token", "par", "userinfo", "revoke"])
 def test_an_answer_can_take_longer_than_a_client_waits(app: Any, place: str) -> None:
     path = {"metadata": OIDC}.get(place, f"/{place}")
     app.provider.misbehave(f"{place}.slow", seconds=60)
-    method = "POST" if place in {"token", "par"} else "GET"
+    method = "POST" if place in {"token", "par", "revoke"} else "GET"
     with pytest.raises(httpx.ReadTimeout):
         app.http.request(method, f"{app.provider.issuer}{path}", timeout=0.05)
 

@@ -1,6 +1,6 @@
 """Everything a provider can do wrong, by name.
 
-A name is `place.what`; the places are metadata, jwks, par, callback, token, id_token, userinfo and dpop.
+A name is `place.what`; the places are metadata, jwks, par, callback, token, id_token, userinfo, revoke, api and dpop.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,14 @@ from oidcclient_devkit.answers import Answer
 from oidcclient_devkit.core import Core
 from oidcclient_devkit.exchange import Exchange
 
+from .api import API
 from .callback import CALLBACK
 from .documents import JWKS, METADATA
 from .dpop import DPOP
 from .draft import Draft
 from .id_token import ID_TOKEN
 from .kinds import BadAnswer, BadCallback, BadDraft, Instead, Misbehaviour, Params, Scene
-from .token import PAR, TOKEN
+from .token import PAR, REVOKE, TOKEN
 from .userinfo import USERINFO
 
 Kind = TypeVar("Kind", BadAnswer, Instead, BadCallback, BadDraft)
@@ -31,6 +32,8 @@ MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
         ("token", TOKEN),
         ("id_token", ID_TOKEN),
         ("userinfo", USERINFO),
+        ("revoke", REVOKE),
+        ("api", API),
         ("dpop", DPOP),
     )
     for name, misbehaviour in table.items()

@@ -1,10 +1,15 @@
 """Authorization responses that a client must refuse, or survive."""
 
 from collections.abc import Callable, Mapping
+from urllib.parse import parse_qsl
 
-from .kinds import BadCallback, Params, Scene
+from oidcclient_devkit.answers import Answer
+from oidcclient_devkit.pages.render import page
+
+from .kinds import BadAnswer, BadCallback, Params, Scene
 
 ATTACKER = "https://attacker.example"
+HOSTILE = "<script>alert(1)</script>\x1b[2J\x1b]0;title\x07\u202e"
 
 Act = Callable[[Params, Scene], Params]
 
@@ -30,7 +35,47 @@ def _error(params: Params, scene: Scene, issuer: str) -> Params:
     return [("error", error), ("error_description", "The devkit was told to."), *kept, ("iss", issuer)]
 
 
-CALLBACK: Mapping[str, BadCallback] = {
+def _hostile(params: Params, scene: Scene) -> Params:
+    return [
+        (name, HOSTILE if name == "error_description" else value)
+        for name, value in _error(params, scene, scene.core.issuer)
+    ]
+
+
+def _leaves(scene: Scene) -> bool:
+    """Tell whether this request sends the browser back to the app: at once, or when the person has allowed it."""
+    if scene.endpoint == "authorize":
+        return scene.core.controls.sign_in_as is not None
+    return _form_was_posted(scene)
+
+
+def _form_was_posted(scene: Scene) -> bool:
+    return scene.endpoint == "consent" and scene.exchange.method == "POST"
+
+
+def _as_fragment(answer: Answer, _scene: Scene) -> Answer:
+    location = answer.header("location") or ""
+    answer.replace_header("Location", location.replace("?", "#", 1))
+    return answer
+
+
+def _as_form(answer: Answer, _scene: Scene) -> Answer:
+    target, _, query = (answer.header("location") or "").partition("?")
+    return page(
+        "form_post.html",
+        form_target=target,
+        client={"client_name": "the app"},
+        target=target,
+        params=parse_qsl(query, keep_blank_values=True),
+    )
+
+
+def _with_307(answer: Answer, _scene: Scene) -> Answer:
+    answer.status = 307
+    return answer
+
+
+CALLBACK: Mapping[str, BadCallback | BadAnswer] = {
     "wrong_iss": BadCallback("names another issuer (option `value`)", _replace("iss", ATTACKER)),
     "missing_iss": BadCallback("has no iss", _without("iss")),
     "two_iss": BadCallback("has iss twice, the second another one", _twice("iss", ATTACKER)),
@@ -45,6 +90,12 @@ CALLBACK: Mapping[str, BadCallback] = {
     ),
     "error_with_wrong_iss": BadCallback(
         "is an error from another issuer", lambda params, scene: _error(params, scene, ATTACKER)
+    ),
+    "hostile_error": BadCallback("is an error with markup and escape sequences in it (option `error`)", _hostile),
+    "fragment": BadAnswer("comes in the fragment, which no server sees", _as_fragment, _leaves),
+    "form_post": BadAnswer("comes in a form that was not asked for", _as_form, _leaves),
+    "status_307": BadAnswer(  # RFC 9700 section 4.12
+        "is a 307 after the consent form, so that the browser posts the form to the app", _with_307, _form_was_posted
     ),
     "code_and_error": BadCallback(
         "has a code and an error", lambda params, _scene: [*params, ("error", "access_denied")]

@@ -11,6 +11,8 @@ from .kinds import BadAnswer, Scene
 HUGE = 8 * 1024 * 1024  # bytes
 SLOW = 30.0  # seconds
 PLAIN_HTTP = "http://login.example.com/token"
+NO_WEB_PAGE = "file:///etc/passwd"  # what a browser must never be opened with
+ATTACKER = "https://attacker.example"
 
 
 def change(**members: Any) -> Callable[[Answer, Scene], Answer]:
@@ -71,6 +73,22 @@ def _wrong_issuer(answer: Answer, scene: Scene) -> Answer:
     return change(issuer=scene.options.get("issuer", "https://attacker.example"))(answer, scene)
 
 
+def _authorization_endpoint(answer: Answer, scene: Scene) -> Answer:
+    return change(authorization_endpoint=str(scene.options.get("value", NO_WEB_PAGE)))(answer, scene)
+
+
+def _mixed_up(answer: Answer, scene: Scene) -> Answer:
+    """Send people to another provider, and have its code sent here (RFC 9700 section 4.4)."""
+    other = str(scene.options.get("issuer", ATTACKER))
+    changed = change(authorization_endpoint=f"{other}/authorize", pushed_authorization_request_endpoint=None)
+    return changed(answer, scene)
+
+
+def _lists_alg_none(answer: Answer, scene: Scene) -> Answer:
+    algs = ["none", "HS256", *answer.json()["id_token_signing_alg_values_supported"]]
+    return change(id_token_signing_alg_values_supported=algs)(answer, scene)
+
+
 def _only_rfc8414(answer: Answer, scene: Scene) -> Answer:
     if scene.exchange.path.endswith("/oauth-authorization-server"):
         return answer
@@ -100,6 +118,10 @@ def _decoys(answer: Answer, scene: Scene) -> Answer:
     return answer.with_json({"keys": [*decoys, *real]})
 
 
+def _stale(answer: Answer, scene: Scene) -> Answer:
+    return answer.with_json({"keys": [key.public() for key in scene.core.keys.older]})
+
+
 def _private(answer: Answer, scene: Scene) -> Answer:
     return answer.with_json(scene.core.keys.private_jwks())
 
@@ -110,6 +132,19 @@ METADATA: Mapping[str, BadAnswer] = {
     "http_endpoint": BadAnswer(
         "has a token endpoint on plain http off loopback",
         change(token_endpoint=PLAIN_HTTP),
+    ),
+    "bad_authorization_endpoint": BadAnswer(
+        "has an authorization endpoint that is no web page (option `value`)", _authorization_endpoint
+    ),
+    "mixed_up": BadAnswer("sends people to another provider (option `issuer`)", _mixed_up),
+    "lists_alg_none": BadAnswer("offers ID Tokens with alg none and HS256", _lists_alg_none),
+    "no_pkce": BadAnswer("has no code_challenge_methods_supported", change(code_challenge_methods_supported=None)),
+    "no_iss_parameter": BadAnswer(
+        "does not say that responses carry iss", change(authorization_response_iss_parameter_supported=None)
+    ),
+    "unknown_members": BadAnswer(
+        "has members nobody knows, which do no harm",
+        change(**{"https://example.com/unknown": {"a": [1]}, "x": True}),
     ),
     "missing_token_endpoint": BadAnswer("has no token_endpoint", change(token_endpoint=None)),
     "no_dpop": BadAnswer("has no dpop_signing_alg_values_supported", change(dpop_signing_alg_values_supported=None)),
@@ -141,6 +176,8 @@ JWKS: Mapping[str, BadAnswer] = {
         "lists the keys without ids", _change_keys(lambda key: {k: v for k, v in key.items() if k != "kid"})
     ),
     "decoys": BadAnswer("lists decoys with the same kid but another kty, use or alg first", _decoys),
+    "stale": BadAnswer("lists the keys of before the last rotation alone", _stale),
+    "wrong_use": BadAnswer("says that the keys are for encryption", _change_keys(lambda key: {**key, "use": "enc"})),
     "private": BadAnswer("publishes the private keys", _private),
     "huge": BadAnswer("is larger than anyone should read (option `size` in bytes)", huge),
     "empty": BadAnswer("has no keys", change(keys=[])),

@@ -18,6 +18,8 @@ from .token import on_success
 NONCE = "DPoP-Nonce"
 NOT_NQCHAR = 'no"nonce\\at all'  # RFC 9449 section 8.1: no quotation mark, no backslash, no space
 FOREIGN_ALG = "RS1"  # nobody signs with it
+HUGE_NONCE = 100_000  # characters
+FIRST_ERROR = 400  # HTTP
 USE_NONCE = ("use_dpop_nonce", "The proof needs another nonce")
 
 
@@ -72,8 +74,25 @@ def _nonce(*values: str) -> Callable[[Answer, Scene], Answer]:
     return act
 
 
+def _huge_nonce(answer: Answer, scene: Scene) -> Answer:
+    return _nonce("n" * int(scene.options.get("size", HUGE_NONCE)))(answer, scene)
+
+
+def _only_on_errors(answer: Answer, scene: Scene) -> Answer:
+    return answer if answer.status >= FIRST_ERROR else _nonce()(answer, scene)
+
+
+def _odd_challenge(answer: Answer, _scene: Scene) -> Answer:
+    """Put all challenges into one field, oddly written (RFC 9110 section 11.6.1)."""
+    found = [value for name, value in answer.headers if name == "WWW-Authenticate"]
+    if found:
+        odd = [f'{value.partition(" ")[0].swapcase()} x="a, DPoP b=c", {value.partition(" ")[2]}' for value in found]
+        answer.replace_header("WWW-Authenticate", ", ".join(odd))
+    return answer
+
+
 def _only_on_success(answer: Answer, scene: Scene) -> Answer:
-    return answer if answer.status < 400 else _nonce()(answer, scene)  # noqa: PLR2004 - HTTP
+    return answer if answer.status < FIRST_ERROR else _nonce()(answer, scene)
 
 
 def _mixed_statuses(answer: Answer, scene: Scene) -> Answer:
@@ -116,6 +135,11 @@ DPOP: Mapping[str, BadAnswer | Instead] = {
     "iat_refused": Instead(
         "refuses the iat, whatever it is, with a Date that is ahead (option `seconds`)", _iat_refused, carries_proof
     ),
+    "proof_refused": Instead(
+        "refuses every proof, with a Date that is right",
+        lambda scene: _refuse(scene, "invalid_dpop_proof", "The proof was used before"),
+        carries_proof,
+    ),
     "foreign_algs": Instead(
         "refuses the alg and names algs that nobody has (option `algs`; API and userinfo)", _foreign_algs, _at_resource
     ),
@@ -134,6 +158,17 @@ DPOP: Mapping[str, BadAnswer | Instead] = {
     "two_nonces": BadAnswer("gives two nonces", _nonce("one-nonce", "another-nonce"), carries_proof),
     "nonce_only_on_success": BadAnswer(
         "gives nonces with answers that are no errors only", _only_on_success, carries_proof
+    ),
+    "nonce_only_on_errors": BadAnswer(
+        "gives nonces with errors only, as IdentityServer does", _only_on_errors, carries_proof
+    ),
+    "huge_nonce": BadAnswer(
+        "gives a nonce that is longer than any header should be (option `size`)", _huge_nonce, carries_proof
+    ),
+    "odd_challenge": BadAnswer(
+        "puts all challenges into one header, oddly written but as HTTP allows it (API and userinfo)",
+        _odd_challenge,
+        _at_resource,
     ),
     "mixed_statuses": BadAnswer(
         "asks for a nonce with 401 at the provider and with 400 at the API", _mixed_statuses, carries_proof

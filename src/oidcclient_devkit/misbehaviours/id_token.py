@@ -112,6 +112,12 @@ def _attacker_header(**header: Any) -> Act:
     return _seal_with(seal)
 
 
+def _stale_key(draft: Draft, _options: Mapping[str, Any]) -> None:
+    key = draft.core.keys.foreign(draft.key.alg)
+    draft.header["kid"] = f"retired-{key.kid}"
+    draft.seal = _signed_by_attacker
+
+
 def _crit(draft: Draft, _options: Mapping[str, Any]) -> None:
     draft.header |= {"crit": ["urn:example:must-understand"], "urn:example:must-understand": True}
 
@@ -131,6 +137,8 @@ ID_TOKEN: Mapping[str, BadAnswer | BadDraft] = {
     "wrong_nonce": BadDraft("has another nonce (option `value`)", put(nonce="another-nonce")),
     "missing_nonce": BadDraft("has no nonce", drop("nonce")),
     "wrong_at_hash": BadDraft("belongs to another access token", put(at_hash="AAAAAAAAAAAAAAAAAAAAAA")),
+    "missing_at_hash": BadDraft("has no at_hash, which is allowed", drop("at_hash")),
+    "unknown_claims": BadDraft("has claims nobody knows, which do no harm", put(**{"https://example.com/x": {"a": 1}})),
     "expired": BadDraft("expired an hour ago (option `seconds`)", _shift("exp", -HOUR)),
     "missing_exp": BadDraft("has no exp", drop("exp")),
     "exp_string": BadDraft("has exp as a string", put(exp="tomorrow")),
@@ -154,6 +162,7 @@ ID_TOKEN: Mapping[str, BadAnswer | BadDraft] = {
     "zeroed_signature": BadDraft("has zeros as its signature", _seal_with(_zeroed)),
     "no_signature": BadDraft("has an empty signature", _seal_with(_no_signature)),
     "wrong_key": BadDraft("is signed by another key", foreign_signature),
+    "stale_key": BadDraft("is signed by a key that is published no more", _stale_key),
     "jku_header": BadDraft("points to the attacker's keys with jku", _attacker_header(jku=f"{ATTACKER}/jwks")),
     "jwk_header": BadDraft("brings the attacker's key along as jwk", _attacker_header(jwk=None)),
     "x5u_header": BadDraft("points to the attacker's certificate with x5u", _attacker_header(x5u=f"{ATTACKER}/x5u")),

@@ -42,6 +42,10 @@ def _escapes(_answer: Answer, _scene: Scene) -> Answer:
     return json_answer({"error": "invalid_grant\x1b[31m", "error_description": TERMINAL_ATTACK}, 400)
 
 
+def _other_case(answer: Answer, _scene: Scene) -> Answer:
+    return answer.with_json(answer.json() | {"token_type": answer.json()["token_type"].swapcase()})
+
+
 def _duplicate_access_token(answer: Answer, _scene: Scene) -> Answer:
     text = answer.body.rstrip().removesuffix(b"}")
     return Answer(answer.status, answer.headers, text + b', "access_token": "another"}')
@@ -58,9 +62,15 @@ def _with_status(status: int) -> Callable[[Answer, Scene], Answer]:
 
 TOKEN: Mapping[str, BadAnswer] = {
     "type_mac": BadAnswer("has token_type mac", _set(token_type=MAC)),
+    "type_in_other_case": BadAnswer("writes the token_type in other case, which is allowed", on_success(_other_case)),
     "missing_token_type": BadAnswer("has no token_type", _set(token_type=None)),
     "missing_access_token": BadAnswer("has no access_token", _set(access_token=None)),
     "empty_access_token": BadAnswer("has an empty access_token", _set(access_token="")),
+    "missing_refresh_token": BadAnswer("has no refresh_token", _set(refresh_token=None)),
+    "missing_scope": BadAnswer("has no scope, so it is as asked for", _set(scope=None)),
+    "unknown_members": BadAnswer(
+        "has members nobody knows, which do no harm", _set(**{"https://example.com/x": [1], "x": {"y": 1}})
+    ),
     "not_json": BadAnswer("is a web page", body(b"<!doctype html><title>Welcome</title>", "text/html")),
     "not_an_object": BadAnswer("is a JSON list", body(b"[]")),
     "duplicate_members": BadAnswer("has access_token twice", on_success(_duplicate_access_token)),
@@ -99,7 +109,24 @@ PAR: Mapping[str, BadAnswer] = {
         "is 503 with Retry-After (option `retry_after`)",
         problem(503, "temporarily_unavailable", ("Retry-After", "1")),
     ),
+    "huge": BadAnswer("is larger than anyone should read (option `size` in bytes)", on_success(huge)),
+    "redirect": BadAnswer(
+        "is a redirect to another host (option `location`)", redirect("https://attacker.example/par")
+    ),
     "expired_at_once": BadAnswer("forgets the request as soon as it was pushed", on_success(_expired_at_once)),
     "not_json": BadAnswer("is a web page", body(b"<!doctype html><title>Welcome</title>", "text/html")),
+    "slow": BadAnswer("takes long (option `seconds`)", slow),
+}
+
+REVOKE: Mapping[str, BadAnswer] = {
+    "error": BadAnswer("is an error (options `status`, `error`)", problem(400, "unsupported_token_type")),
+    "unavailable": BadAnswer(
+        "is 503 with Retry-After (option `retry_after`)",
+        problem(503, "temporarily_unavailable", ("Retry-After", "1")),
+    ),
+    "redirect": BadAnswer(
+        "is a redirect to another host (option `location`)", redirect("https://attacker.example/revoke")
+    ),
+    "huge": BadAnswer("is larger than anyone should read (option `size` in bytes)", huge),
     "slow": BadAnswer("takes long (option `seconds`)", slow),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from .documents import body, huge, slow
+from .documents import body, huge, redirect, slow
 from .id_token import alg_none, drop, foreign_signature, put
 from .kinds import BadAnswer, BadDraft
 
@@ -16,5 +16,8 @@ USERINFO: Mapping[str, BadAnswer | BadDraft] = {
     "wrong_aud": BadDraft("is meant for another client (signed answers only)", put(aud="another-client")),
     "not_json": BadAnswer("is a web page", body(b"<!doctype html><title>Welcome</title>", "text/html")),
     "huge": BadAnswer("is larger than anyone should read (option `size` in bytes)", huge),
+    "redirect_to_other_host": BadAnswer(
+        "is a redirect to another host (option `location`)", redirect("https://attacker.example/userinfo")
+    ),
     "slow": BadAnswer("takes long (option `seconds`)", slow),
 }
