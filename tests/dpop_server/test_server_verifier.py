@@ -11,6 +11,7 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey
 
+from oidcclient_dpop import server
 from oidcclient_dpop.server import NonceIssuer, ProofVerifier, Rule, verifier
 from tests.dpop_server.proofs import ClientKey, ath, b64, claims_of, header_of, new_key, part, seal
 from tests.dpop_server.verifying import NOW, URL, good, refused, verify
@@ -227,7 +228,8 @@ def test_refusals_tell_the_rule_and_no_secret(key: ClientKey) -> None:
 
 
 def remembered(rules: ProofVerifier) -> set[str]:
-    return {*rules._keys._new, *rules._keys._old}
+    """Return the headers, whose translation is undone."""
+    return {header.decode().replace("+", "-").replace("/", "_") for header in {*rules._keys._new, *rules._keys._old}}
 
 
 def test_only_keys_whose_proofs_verified_are_remembered() -> None:
@@ -285,6 +287,12 @@ def test_the_steps_come_in_the_order_of_the_rfc(key: ClientKey) -> None:
     expected = "header claims typ alg private_key signature htm htu nonce iat ath jkt"
     assert [str(rule) for rule in seen] == expected.split()
     assert verify(seal(key, header, claims), rules=rules, access_token=TOKEN, jkt=key.jkt).jkt == key.jkt
+
+
+def test_names_that_are_not_there_are_missed_and_all_others_are_listed() -> None:
+    with pytest.raises(AttributeError, match="Nonesuch"):
+        server.Nonesuch  # noqa: B018 - looked up
+    assert set(server.__all__) <= set(dir(server))
 
 
 def test_importing_loads_no_client_and_no_cryptography() -> None:

@@ -13,7 +13,6 @@ from .errors import ProofRefused, Rule
 
 MAX_PROOF = 8_192  # characters; HTTP servers take no longer fields either
 MAX_JTI = 128  # characters; RFC 9449 section 11.1: guards the memory for replays
-PARTS = 3  # RFC 7515 section 7.1
 
 # RFC 4648 section 5. What only the other alphabet has, and padding, becomes what neither has.
 _FROM_URL = bytes.maketrans(b"-_+/=", b"+/   ")
@@ -28,7 +27,11 @@ def decode(text: str) -> bytes:
     Raises:
         ValueError: It is anything else.
     """
-    plain = text.encode("ascii").translate(_FROM_URL)
+    return _decode(text.encode("ascii").translate(_FROM_URL))
+
+
+def _decode(plain: bytes) -> bytes:
+    """Decode what was translated already."""
     plain += _PADDING[len(plain) % 4]
     data = a2b_base64(plain)
     if b2a_base64(data, newline=False) != plain:  # Python's decoder skips what it does not know
@@ -66,15 +69,15 @@ _WHITESPACE = " \t\n\r"  # RFC 8259 section 2
 _JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
-def read_object(segment: str) -> dict[str, Any]:
+def read_object(segment: bytes) -> dict[str, Any]:
     """
-    Read a segment that holds a JSON object.
+    Read a segment, as `split` returns it, that holds a JSON object.
 
     Raises:
         ProofRefused: It holds anything else.
     """
     try:
-        text = decode(segment).decode("utf-8").strip(_WHITESPACE)
+        text = _decode(segment).decode("utf-8").strip(_WHITESPACE)
         value, end = _JSON.raw_decode(text)
     except (ValueError, RecursionError) as error:
         raise _malformed() from error
@@ -87,42 +90,27 @@ def _malformed() -> ProofRefused:
     return ProofRefused(Rule.JWT, "The proof is no well-formed JWT")
 
 
-class Compact(NamedTuple):
+def split(proof_headers: Sequence[str]) -> tuple[bytes, bytes, bytes, bytes]:
     """
-    A JWT, taken apart.
+    Take the one proof apart.
 
-    Attributes:
-        header: Its first segment, as it came.
-        payload: Its second segment, as it came.
-        signature: The third, decoded.
-        signed: What the signature is over (RFC 7515 section 5.2 step 8).
+    Returns: Its first and its second segment, translated from base64url to base64; the signature; and what that is
+        over (RFC 7515 section 5.2 step 8).
     """
-
-    header: str
-    payload: str
-    signature: bytes
-    signed: bytes
-
-
-def split(proof_headers: Sequence[str]) -> Compact:
-    """Take the one proof apart."""
     if not proof_headers:
         raise ProofRefused(Rule.HEADER, "There is no DPoP header")
     # RFC 9449 section 4.3 step 1. RFC 9110 section 5.3: two fields may arrive joined by a comma.
     if len(proof_headers) > 1 or "," in proof_headers[0]:
         raise ProofRefused(Rule.HEADER, "There is more than one DPoP header")
     # Step 2: a single, well-formed JWT.
-    proof = proof_headers[0]
-    if len(proof) > MAX_PROOF:
+    if len(proof_headers[0]) > MAX_PROOF:
         raise ProofRefused(Rule.JWT, f"The proof is longer than {MAX_PROOF} characters")
-    parts = proof.split(".")
-    if len(parts) != PARTS or not proof.isascii():
-        raise _malformed()
     try:
-        signature = decode(parts[2])
-    except ValueError as error:
+        proof = proof_headers[0].encode("ascii")
+        header, payload, signature = proof.translate(_FROM_URL).split(b".")
+        return header, payload, _decode(signature), proof[: proof.rindex(b".")]
+    except ValueError as error:  # of each of the three lines
         raise _malformed() from error
-    return Compact(parts[0], parts[1], signature, proof[: proof.rindex(".")].encode("ascii"))
 
 
 class Claims(NamedTuple):
@@ -136,7 +124,7 @@ class Claims(NamedTuple):
     ath: str | None
 
 
-def read_claims(segment: str) -> Claims:
+def read_claims(segment: bytes) -> Claims:
     """Read the payload (RFC 9449 section 4.3 step 3, with the types of section 4.2)."""
     value = read_object(segment)
     jti, htm, htu, iat, nonce, ath = map(value.get, Claims._fields)

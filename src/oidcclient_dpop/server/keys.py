@@ -7,6 +7,7 @@ Public keys as the `jwk` header brings them (RFC 7517, RFC 7518, RFC 8037).
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -45,7 +46,7 @@ _CURVES = {
 _RSA_HASHES: Mapping[str, hashes.HashAlgorithm] = {"256": _SHA256, "384": _SHA384, "512": _SHA512}
 
 
-class ProofKey:
+class ProofKey(ABC):
     """
     A public key as a proof's header brought it, with the algorithm it is used with.
 
@@ -80,8 +81,9 @@ class ProofKey:
         except InvalidSignature as error:
             raise ProofRefused(Rule.SIGNATURE, "The signature does not verify") from error
 
+    @abstractmethod
     def _check(self, signature: bytes, message: bytes) -> None:
-        raise NotImplementedError
+        """Raise InvalidSignature unless it is one."""
 
 
 def read_key(alg: str, jwk: Any) -> ProofKey:

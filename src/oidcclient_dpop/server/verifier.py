@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from .algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
@@ -124,11 +125,11 @@ class ProofVerifier:
         Raises:
             ProofRefused: The proof does not show what it should.
         """
-        compact = split(proof_headers)  # steps 1 and 2
-        claims = read_claims(compact.payload)  # steps 2 and 3
-        key = self._keys.find(compact.header) or self._read_header(compact.header)  # steps 4, 5 and 7
-        key.verify(compact.signature, compact.signed)  # step 6
-        self._keys.keep(compact.header, key)
+        header, payload, signature, signed = split(proof_headers)  # steps 1 and 2
+        claims = read_claims(payload)  # steps 2 and 3
+        key = self._keys.find(header) or self._read_header(header)  # steps 4, 5 and 7
+        key.verify(signature, signed)  # step 6
+        self._keys.keep(header, key)
         if claims.htm != method:  # step 8; RFC 9110 section 9.1: the case counts
             raise ProofRefused(Rule.HTM, "The htm is not the method of the request")
         htu = _check_htu(claims.htu, url)  # step 9
@@ -138,9 +139,7 @@ class ProofVerifier:
             key.jkt, claims.jti, float(claims.iat), claims.nonce, key.jwk, htu, until + self._server_skew
         )
 
-    def _read_header(self, segment: str) -> ProofKey:
-        from .keys import read_key  # noqa: PLC0415 - it loads cryptography
-
+    def _read_header(self, segment: bytes) -> ProofKey:
         header = read_object(segment)
         if "crit" in header:  # RFC 7515 section 4.1.11: none is understood here
             raise ProofRefused(Rule.JWT, "The proof has critical headers")
@@ -149,7 +148,7 @@ class ProofVerifier:
         alg = header.get("alg")
         if not isinstance(alg, str) or alg not in self.algorithms:  # step 5
             raise ProofRefused(Rule.ALG, f"The alg is one of {', '.join(self.algorithms)}")
-        return read_key(alg, header.get("jwk"))
+        return _key_reader()(alg, header.get("jwk"))
 
     def _check_freshness(self, claims: Claims, now: float) -> float:
         """Section 4.3 steps 10 and 11; return until when the proof would be accepted, in Unix seconds."""
@@ -166,6 +165,13 @@ class ProofVerifier:
             if self._nonce_required:
                 raise ProofRefused(Rule.NONCE, "The proof needs the server's nonce", error=USE_DPOP_NONCE)
         return math.inf  # no nonce ends it
+
+
+@cache
+def _key_reader() -> Callable[[str, object], ProofKey]:
+    from .keys import read_key  # noqa: PLC0415 - it loads cryptography
+
+    return read_key
 
 
 def _check_iat(iat: float, now: float, past: float, future: float) -> None:
@@ -214,13 +220,13 @@ class _KnownKeys:
     """
 
     def __init__(self) -> None:
-        self._new: dict[str, ProofKey] = {}
-        self._old: dict[str, ProofKey] = {}
+        self._new: dict[bytes, ProofKey] = {}
+        self._old: dict[bytes, ProofKey] = {}
 
-    def find(self, header: str) -> ProofKey | None:
+    def find(self, header: bytes) -> ProofKey | None:
         return self._new.get(header) or self._old.get(header)
 
-    def keep(self, header: str, key: ProofKey) -> None:
+    def keep(self, header: bytes, key: ProofKey) -> None:
         """Remember a key as one used lately."""
         if header in self._new or len(header) > LONGEST_KEPT_HEADER:
             return
