@@ -19,6 +19,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "login": ("login", "Sign in."),
     "token": ("token", "Print an access token."),
     "status": ("status", "Show who is signed in, and for how long."),
+    "userinfo": ("userinfo", "Show what the provider says about the user."),
+    "request": ("request", "Send a request to an API, with the token."),
+    "switch": ("switch", "Choose the profile or the account that is used."),
+    "logout": ("logout", "Sign out."),
 }
 
 HELP = """Sign in at an OpenID provider and use the session in scripts.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator
-from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from oidcclient.protocol import is_loopback
-
 from .output import plain, say
 from .redaction import shown_address, shown_body, shown_headers
+from .routes import Routes
 
 __all__ = ["TracingTransport"]
 
@@ -38,7 +34,7 @@ class _Overheard(httpx.SyncByteStream):
         self._tell(bytes(self._heard))
 
 
-class TracingTransport(httpx.BaseTransport):
+class TracingTransport(Routes):
     """
     Send as usual, and say what was sent and what came.
 
@@ -49,17 +45,16 @@ class TracingTransport(httpx.BaseTransport):
     """
 
     def __init__(self, ca_bundle: str | None, *, bodies: bool, unsafe: bool) -> None:
-        self._ca_bundle = ca_bundle
+        super().__init__(ca_bundle)
         self._bodies = bodies
         self._unsafe = unsafe
-        self._routes: dict[str | None, httpx.HTTPTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and return the answer."""
         address = str(request.url)
         say(f"> {request.method} {plain(address) if self._unsafe else shown_address(address)}")
         self._say(">", _pairs(request.headers), request.read() if self._bodies else b"", address)
-        response = self._route(request.url).handle_request(request)
+        response = super().handle_request(request)
         say(f"< {response.status_code} {plain(response.reason_phrase)}")
         headers = _pairs(response.headers)
         self._say("<", headers, b"", address)
@@ -83,26 +78,6 @@ class TracingTransport(httpx.BaseTransport):
             lines = shown_body(body, kind, metadata="/.well-known/" in address)
         say(*(f"{sign}   {line}" for line in lines))
 
-    def _route(self, url: httpx.URL) -> httpx.HTTPTransport:
-        proxy = _proxy(url)
-        if proxy not in self._routes:
-            context = ssl.create_default_context(cafile=self._ca_bundle) if self._ca_bundle else True
-            self._routes[proxy] = httpx.HTTPTransport(verify=context, proxy=proxy)
-        return self._routes[proxy]
-
-    def close(self) -> None:
-        """Close all connections."""
-        for route in self._routes.values():
-            route.close()
-
 
 def _pairs(headers: httpx.Headers) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw]
-
-
-def _proxy(url: httpx.URL) -> str | None:
-    """Return the proxy that the environment names; nothing on loopback goes through one."""
-    if is_loopback(url.host) or proxy_bypass(url.host):
-        return None
-    proxies: dict[str, Any] = getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")

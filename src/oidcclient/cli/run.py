@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import oidcclient
@@ -38,22 +39,45 @@ class Run:
         """Gather the settings of a profile; arguments as for `resolve`."""
         return resolve(profile, flags)
 
-    def client(self, settings: Settings, **more: Any) -> oidcclient.Client:
-        """Return a client; what happens is traced if that was asked for."""
-        on_event = self.on_event
-        transport = self.transport(settings)
-        return open_client(settings, on_event=on_event, transport=transport, **more)
+    def client(
+        self,
+        settings: Settings,
+        *,
+        store: oidcclient.Store | None = None,
+        listener: Callable[[oidcclient.events.Event], object] | None = None,
+    ) -> oidcclient.Client:
+        """
+        Return a client; what happens is traced if that was asked for.
+
+        Args:
+            settings: The settings.
+            store: The store, where it is open already.
+            listener: Takes events too, before they are told.
+        """
+
+        def on_event(event: oidcclient.events.Event) -> None:
+            if listener is not None:
+                listener(event)
+            self.tell(event, sign_in=listener is not None)
+
+        return open_client(settings, on_event=on_event, transport=self.transport(settings), store=store)
 
     def store(self, settings: Settings) -> oidcclient.Store:
         """Return the store of a profile."""
         return open_store(settings)
 
-    def on_event(self, event: oidcclient.events.Event) -> None:
-        """Take what happens: notices are for the person, the rest is for the trace."""
-        if isinstance(event, oidcclient.events.Notice):
-            output.say(output.plain(event.text))
-        elif self.trace is not None:
+    def tell(self, event: oidcclient.events.Event, *, sign_in: bool) -> None:
+        """
+        Say what happened: notices to every person, the rest to whoever wants a trace.
+
+        Args:
+            event: What happened.
+            sign_in: Whether it happened at a sign-in: the library itself talks to the person there.
+        """
+        if self.trace is not None:
             self.trace.event(event)
+        elif isinstance(event, oidcclient.events.Notice) and not sign_in:
+            output.say(output.plain(event.text))
 
     def transport(self, settings: Settings, *, bodies: bool = True) -> Any:
         """Return the transport that traces HTTP, or None where none is traced."""

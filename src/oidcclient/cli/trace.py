@@ -13,6 +13,9 @@ from .output import can_ask, duration, plain, say
 __all__ = ["STEPS", "Trace", "ask_for_unsafe", "step"]
 
 STEPS: dict[type, Callable[[Any], str]] = {
+    events.WayChosen: lambda event: f"The way to sign in: {event.way} ({'; '.join(event.reasons)})",
+    events.DeviceCodeShown: lambda _: "There is a code for another device",
+    events.Notice: lambda event: event.text,
     events.MetadataFetched: lambda event: f"The provider's metadata is there: {event.issuer}",
     events.KeysFetched: lambda event: f"The provider's signing keys are there: {event.count}",
     events.RequestPushed: lambda event: f"The request was pushed; good for {duration(event.expires_in)}",

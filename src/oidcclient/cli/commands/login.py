@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -10,9 +11,10 @@ import oidcclient
 from oidcclient.cli import options, output, people
 from oidcclient.cli.addon_options import add_options
 from oidcclient.cli.config import check_name, read_config
+from oidcclient.cli.countdown import Countdown
 from oidcclient.cli.run import Run
 from oidcclient.cli.settings import DEFAULT_TIMEOUT, Settings
-from oidcclient.cli.ways import way_of
+from oidcclient.cli.ways import Way, way_of
 
 __all__ = ["command"]
 
@@ -57,6 +59,13 @@ def numbers_of(_ctx: click.Context, _parameter: click.Parameter, values: tuple[i
 @click.option(
     "--resource", "resources", multiple=True, metavar="URL", callback=words_of, help="An API to get a token for."
 )
+@click.option("--browser", "flow", flag_value="browser", help="Use the browser of this machine.")
+@click.option("--device", "flow", flag_value="device", help="Show a code to enter on another device.")
+@click.option(
+    "--paste", "flow", flag_value="paste", help="Show an address; the one the browser ends at is pasted here."
+)
+@click.option("--no-browser", is_flag=True, help="Open no browser: a code if the provider has them, or pasting.")
+@click.option("--qr", is_flag=True, default=None, help="With a code: draw a QR code too.")
 @click.option("--login-hint", metavar="NAME", help="Who is expected to sign in.")
 @click.option("--prompt", metavar="PROMPT", help="none, login, consent or select_account.")
 @click.option("--acr-values", multiple=True, metavar="ACR", callback=words_of, help="A kind of sign-in wished for.")
@@ -68,11 +77,13 @@ def numbers_of(_ctx: click.Context, _parameter: click.Parameter, values: tuple[i
 @click.option("--client-auth", metavar="METHOD", help="How the client authenticates; never give the secret itself.")
 @options.identity
 @options.common
-def command(run: Run, profile: str | None, *, save_as: str | None, **flags: Any) -> None:
+def command(run: Run, profile: str | None, *, save_as: str | None, no_browser: bool, **flags: Any) -> None:
     """Sign a person in."""
     settings = chosen(run, profile, save_as, flags)
     store = run.store(settings)
-    session = sign_in(run, settings, store)
+    if no_browser:
+        os.environ["OIDCCLIENT_NO_BROWSER"] = "1"
+    session = sign_in(run, settings, store, way_of(settings, flags["flow"]))
     if save_as is not None:
         save(settings)
     record = store.load(session.key)
@@ -93,17 +104,19 @@ def chosen(run: Run, profile: str | None, save_as: str | None, flags: dict[str, 
     return run.settings(base, **flags).renamed(save_as)
 
 
-def sign_in(run: Run, settings: Settings, store: oidcclient.Store) -> oidcclient.Session:
+def sign_in(run: Run, settings: Settings, store: oidcclient.Store, way: Way) -> oidcclient.Session:
     """Sign the person in."""
-    return run.client(settings, store=store).login(
-        via=way_of(settings),
-        timeout=settings.number("timeout") or DEFAULT_TIMEOUT,
-        login_hint=settings.text("login_hint"),
-        prompt=settings.text("prompt"),
-        max_age=settings.number("max_age"),
-        acr_values=settings.texts("acr_values") or None,
-        resource=settings.texts("resources") or None,
-    )
+    timeout = settings.number("timeout") or DEFAULT_TIMEOUT
+    with Countdown(timeout) as countdown:
+        return run.client(settings, store=store, listener=countdown.event).login(
+            via=way,
+            timeout=timeout,
+            login_hint=settings.text("login_hint"),
+            prompt=settings.text("prompt"),
+            max_age=settings.number("max_age"),
+            acr_values=settings.texts("acr_values") or None,
+            resource=settings.texts("resources") or None,
+        )
 
 
 def save(settings: Settings) -> None:

@@ -81,11 +81,11 @@ def account(record: oidcclient.SessionRecord, hooks: dict[str, Any], *, is_curre
         "scope": list(token.scope) if token else [],
         "access": people.access_words(record),
         "bound_by": list(record.binding_hooks),
-        "protection": [
-            plain(hooks[name].describe(state))
+        "protection": {
+            name: plain(hooks[name].describe(state))
             for name, state in record.hook_state.items()
             if isinstance(hooks.get(name), Describes)
-        ],
+        },
     }
 
 
@@ -116,7 +116,6 @@ def account_lines(held: dict[str, Any]) -> list[str]:
     """Return one account's lines."""
     lines = [f"  Account: {held['name']}" + (" (current)" if held["is_current"] else "")]
     lines.append(f"    Access token: {held['access']}")
-    missing = [name for name in held["bound_by"] if not held["protection"]]
-    lines += [f"    {words}" for words in held["protection"]]
-    lines += [f"    Bound by {name}: the profile must have it switched on" for name in missing]
-    return lines
+    lines += [f"    Bound by {name}: {words}" for name, words in held["protection"].items()]
+    missing = [name for name in held["bound_by"] if name not in held["protection"]]
+    return lines + [f"    Bound by {name}, which the profile has not switched on" for name in missing]
