@@ -42,7 +42,7 @@ def way_of(settings: Settings, flow: str | None) -> Way:
     return oidcclient.Auto(loopback=loopback, device=device, paste=paste, flow=_flow(settings))
 
 
-def _flow(settings: Settings) -> Literal[browser, device, paste] | None:
+def _flow(settings: Settings) -> Literal["browser", "device", "paste"] | None:
     match settings.text("flow"):
         case None | "auto":
             return None
