@@ -146,7 +146,7 @@ class ProofVerifier:
         if header.get("typ") != "dpop+jwt":  # step 4
             raise ProofRefused(Rule.TYP, "The typ is dpop+jwt")
         alg = header.get("alg")
-        if not isinstance(alg, str) or alg not in self.algorithms:  # step 5
+        if alg not in self.algorithms:  # step 5
             raise ProofRefused(Rule.ALG, f"The alg is one of {', '.join(self.algorithms)}")
         return _key_reader()(alg, header.get("jwk"))
 
