@@ -464,6 +464,12 @@ def test_the_decision_is_the_same_on_an_event_loop(lab: Lab, cache: type) -> Non
     asyncio.run(main())
 
 
+def test_a_bearer_token_is_let_in_on_an_event_loop_too(lab: Lab) -> None:
+    request = lab.request(access_token(lab.signer), scheme="Bearer")
+    verified = asyncio.run(lab.resource(mode="dpop_and_bearer").check_async(request))
+    assert (verified.scheme, verified.subject) == ("Bearer", "ann")
+
+
 def test_a_cache_that_waits_is_called_in_a_thread(lab: Lab) -> None:
     import threading  # noqa: PLC0415 - used here alone
 

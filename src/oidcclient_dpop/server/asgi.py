@@ -8,7 +8,7 @@ cannot set headers there. `lifespan` and whatever else servers send goes through
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -48,21 +48,7 @@ def verified_request(scope: Scope) -> VerifiedRequest:
 
 def api_request(scope: Scope) -> ApiRequest:
     """Return what is looked at of a request."""
-    authorization, proofs = [], []
-    for name, value in scope["headers"]:  # names are in lower case, says ASGI
-        if name == b"authorization":
-            authorization.append(value.decode("latin-1"))
-        elif name == b"dpop":
-            proofs.append(value.decode("latin-1"))
-    # ASGI: raw_path may be missing; then what the client had encoded can only be guessed.
-    raw_path = scope.get("raw_path")
-    return ApiRequest(
-        scope.get("method", "GET"),  # a WebSocket's has none
-        quote(scope["path"], safe=_UNRESERVED) if raw_path is None else raw_path.decode("latin-1"),
-        tuple(authorization),
-        tuple(proofs),
-        scope["query_string"].decode("latin-1"),
-    )
+    return _read(scope)[0]
 
 
 class DPoPMiddleware:
@@ -95,18 +81,17 @@ class DPoPMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] not in {"http", "websocket"}:
+        kind = scope["type"]
+        if kind not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        origin, preflight = _page(scope)
+        request, origin, preflight = _read(scope)
         reply = _Reply(send, self._resource, scope, origin)
-        request = api_request(scope)
-        answer = None
-        if scope["type"] == "http":
+        if kind == "http":
             answer = self._resource.own_answer(request, origin=origin, preflight=preflight)
-        if answer is not None:
-            await reply.answer(answer)
-            return
+            if answer is not None:
+                await reply.answer(answer)
+                return
         verified = None
         try:
             needs = needs_of(self._routes, self._default, request.method, _path(scope))
@@ -116,7 +101,7 @@ class DPoPMiddleware:
         except AccessRefused as refused:
             if reply.started:
                 raise
-            if scope["type"] == "websocket" and verified is None:
+            if kind == "websocket" and verified is None:
                 await receive()  # websocket.connect
             await reply.answer(refused.answer)
 
@@ -124,11 +109,12 @@ class DPoPMiddleware:
 class _Reply:
     """One answer on its way to the client."""
 
+    __slots__ = ("_origin", "_resource", "_scope", "_send", "started")
+
     def __init__(self, send: Send, resource: ProtectedResource, scope: Scope, origin: str | None) -> None:
         self._send = send
         self._resource = resource
-        self._websocket = scope["type"] == "websocket"
-        self._denial = _DENIAL in (scope.get("extensions") or {})
+        self._scope = scope
         self._origin = origin
         self.started = False
 
@@ -136,47 +122,58 @@ class _Reply:
         """Send the application's answer, with what all answers carry."""
         if not self.started:
             self.started = True
-            if "headers" in message or message["type"] != "websocket.close":
-                headers = (*self._resource.nonce_headers(), *self._resource.page_headers(self._origin))
-                message = {**message, "headers": _with(message.get("headers", ()), headers)}
+            more = (*self._resource.nonce_headers(), *self._resource.page_headers(self._origin))
+            if more and message["type"] != "websocket.close":
+                message = {**message, "headers": _with(message.get("headers", ()), more)}
         await self._send(message)
 
     async def answer(self, answer: Answer) -> None:
         """Send an answer in the application's place."""
-        if self._websocket and not self._denial:
-            await self._send({"type": "websocket.close", "code": 1008})  # before it was accepted: the server says 403
-            return
-        kind = _DENIAL if self._websocket else "http.response"
-        headers = _with(_encoded(answer.headers), self._resource.page_headers(self._origin))
+        kind = "http.response"
+        if self._scope["type"] == "websocket":
+            kind = _DENIAL
+            if _DENIAL not in (self._scope.get("extensions") or {}):
+                await self._send({"type": "websocket.close", "code": 1008})  # not accepted yet: the server says 403
+                return
+        headers = _encoded(merged(answer.headers, self._resource.page_headers(self._origin)))
         await self._send({"type": f"{kind}.start", "status": answer.status, "headers": headers})
         await self._send({"type": f"{kind}.body", "body": answer.body})
 
 
-def _with(headers: Any, more: Headers) -> list[tuple[bytes, bytes]]:
-    return list(headers) if not more else _encoded(merged(_decoded(headers), more))
+def _with(headers: Iterable[tuple[bytes, bytes]], more: Headers) -> list[tuple[bytes, bytes]]:
+    return _encoded(merged([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers], more))
 
 
-def _decoded(headers: Any) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-
-
-def _encoded(headers: Sequence[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
-def _page(scope: Scope) -> tuple[str | None, bool]:
-    """Return the origin of the page a request comes from, and whether it may be a preflight."""
+def _read(scope: Scope) -> tuple[ApiRequest, str | None, bool]:
+    """Return a request, the origin of the page it comes from, and whether it may be a preflight."""
+    authorization: tuple[str, ...] = ()
+    proofs: tuple[str, ...] = ()
     origin, preflight = None, False
-    for name, value in scope["headers"]:
-        if name == b"origin":
+    for name, value in scope["headers"]:  # names are in lower case, says ASGI
+        if name == b"dpop":
+            proofs += (value.decode("latin-1"),)
+        elif name == b"authorization":
+            authorization += (value.decode("latin-1"),)
+        elif name == b"origin":
             origin = value.decode("latin-1")
         elif name == b"access-control-request-method":
             preflight = True
-    return origin, preflight
+    # ASGI: raw_path may be missing; then what the client had encoded can only be guessed.
+    raw_path = scope.get("raw_path")
+    path = quote(scope["path"], safe=_UNRESERVED) if raw_path is None else raw_path.decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
+    method = scope.get("method", "GET")  # a WebSocket's has none
+    return ApiRequest(method, path, authorization, proofs, query), origin, preflight
 
 
 def _path(scope: Scope) -> str:
     """Return the path as the application's routes see it: decoded, and without where it is mounted."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
+    if not root:
+        return path
     return path[len(root) :] or "/" if path == root or path.startswith(f"{root}/") else path

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 from oidcclient_dpop.server.errors import INVALID_DPOP_PROOF
@@ -16,8 +15,7 @@ _SCHEMES: dict[str, Scheme] = {"dpop": "DPoP", "bearer": "Bearer"}
 _TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 9110 section 11.2
 
 
-@dataclass(frozen=True, slots=True)
-class ApiRequest:
+class ApiRequest(NamedTuple):
     """
     What is looked at of a request.
 
@@ -31,9 +29,12 @@ class ApiRequest:
 
     method: str
     raw_path: str
-    authorization: tuple[str, ...] = field(default=(), repr=False)
-    proofs: tuple[str, ...] = field(default=(), repr=False)
-    query: str = field(default="", repr=False)
+    authorization: tuple[str, ...] = ()
+    proofs: tuple[str, ...] = ()
+    query: str = ""
+
+    def __repr__(self) -> str:
+        return f"ApiRequest(method={self.method!r}, raw_path={self.raw_path!r})"  # all else may be secret
 
 
 class Problem(Exception):
@@ -46,12 +47,14 @@ class Problem(Exception):
         self.parameters = parameters
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(NamedTuple):
     """The one token of a request, and the scheme it came with."""
 
     scheme: Scheme
-    token: str = field(repr=False)
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Presented(scheme={self.scheme!r})"
 
 
 def presented(request: ApiRequest, *, bearer: bool) -> Presented:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -51,6 +52,10 @@ class ProtectedResource:
         observer: Takes events.
         clock: Tells the time, in Unix seconds.
 
+    Attributes:
+        metadata_url: Where the resource's metadata is (RFC 9728 section 3).
+        needs_event_loop: Whether only `check_async` works, because `replay` is an `AsyncReplayCache`.
+
     Raises:
         ValueError: An argument is not what it should be.
     """
@@ -77,8 +82,10 @@ class ProtectedResource:
         self._bearer = mode == "dpop_and_bearer"
         self._proofs = proofs or ProofVerifier(nonces=nonces, nonce_required=nonces is not None)
         self._replay: ReplayCache | AsyncReplayCache = MemoryReplayCache() if replay is None else replay
+        self.needs_event_loop = inspect.iscoroutinefunction(self._replay.use)
         self._nonces = nonces
         self._cors = cors
+        self._observed = observer is not None
         self._clock = clock
         identifier = resource or public_url
         algorithms = self._proofs.algorithms
@@ -100,11 +107,6 @@ class ProtectedResource:
     def challenge(self) -> str:
         """The `WWW-Authenticate` for a request without a token, in one field (RFC 9110 section 11.6.1)."""
         return ", ".join(value for _, value in self._refuser.challenges({}, None))
-
-    @property
-    def needs_event_loop(self) -> bool:
-        """Whether only `check_async` works, because the replay cache is an `AsyncReplayCache`."""
-        return inspect.iscoroutinefunction(self._replay.use)
 
     def check(self, request: ApiRequest, needs: Needs = ANY_TOKEN) -> VerifiedRequest:
         """
@@ -136,8 +138,8 @@ class ProtectedResource:
             sent = presented(request, bearer=self._bearer)
             token = await self._tokens.check_async(sent.token, now=now)
             proof = self._examine(request, sent, token, needs, now)
-            if proof is not None:
-                await self._use_async(proof, now)
+            if proof is not None and (used := self._use_async(proof, now)) is not None:
+                await used
         except CAUSES as cause:
             raise self._refuser.refused(cause, tried_scheme(request), now) from cause
         return self._accepted(sent, token, proof)
@@ -211,20 +213,19 @@ class ProtectedResource:
             raise TypeError("this replay cache needs an event loop: use check_async, or another cache")
         return self._replay  # type: ignore[return-value] # just looked at
 
-    async def _use_async(self, proof: VerifiedProof, now: float) -> None:
+    def _use_async(self, proof: VerifiedProof, now: float) -> Awaitable[None] | None:
         replay = self._replay
-        if getattr(replay, "blocks", False):
-            from anyio import to_thread  # noqa: PLC0415 - only where something blocks
+        if not getattr(replay, "blocks", False):
+            return replay.use(proof, now=now)
+        from anyio import to_thread  # noqa: PLC0415 - only where something blocks
 
-            await to_thread.run_sync(lambda: replay.use(proof, now=now))
-            return
-        used: Awaitable[None] | None = replay.use(proof, now=now)
-        if used is not None:
-            await used
+        use: Callable[[], None] = partial(replay.use, proof, now=now)  # type: ignore[assignment] # the sync kind
+        return to_thread.run_sync(use)
 
     def _accepted(self, sent: Presented, token: CheckedToken, proof: VerifiedProof | None) -> VerifiedRequest:
-        self._tell_of(proof)
-        self._refuser.tell(RequestAccepted(sent.scheme))
+        if self._observed:
+            self._tell_of(proof)
+            self._refuser.tell(RequestAccepted(sent.scheme))
         return VerifiedRequest(sent.scheme, token)
 
     def _tell_of(self, proof: VerifiedProof | None) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 __all__ = [
     "AccessTokens",
@@ -43,8 +43,7 @@ class AuthorizationServerUnavailable(Exception):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedToken:
+class CheckedToken(NamedTuple):
     """
     An access token that may be used here.
 
@@ -56,11 +55,14 @@ class CheckedToken:
         expires_at: When it expires, in Unix seconds; None where that was not said.
     """
 
-    claims: Mapping[str, Any] = field(repr=False)
+    claims: Mapping[str, Any]
     jkt: str | None
     scopes: frozenset[str]
     bound: bool
     expires_at: float | None
+
+    def __repr__(self) -> str:
+        return f"CheckedToken(jkt={self.jkt!r}, scopes={set(self.scopes)!r}, expires_at={self.expires_at!r})"
 
 
 class AccessTokens(Protocol):
