@@ -12,7 +12,14 @@ import pytest
 from authlib.oauth2.rfc6749 import OAuth2Request
 from starlette.datastructures import Headers
 
-from oidcclient_dpop.server import MemoryReplayCache, NonceIssuer, ProofVerifier, ReplayUnavailable, Rule
+from oidcclient_dpop.server import (
+    MemoryReplayCache,
+    NonceIssuer,
+    ProofRefused,
+    ProofVerifier,
+    ReplayUnavailable,
+    Rule,
+)
 from oidcclient_dpop.server.authlib import (
     InvalidProofError,
     TokenBinding,
@@ -295,3 +302,27 @@ def test_without_authlib_it_is_said_what_to_install() -> None:
     script = "import sys; sys.modules['authlib'] = None; import oidcclient_dpop.server.authlib"
     ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
     assert "pip install 'oidcclient-dpop[authlib]'" in ended.stderr
+
+
+class Waiting:
+    """A memory for proofs on an event loop, which Authlib has not."""
+
+    async def use(self, _proof: Any, *, now: float) -> None:
+        """Never awaited, it would let every proof through."""
+
+
+def test_a_memory_that_needs_an_event_loop_is_refused() -> None:
+    with pytest.raises(TypeError, match="AsyncReplayCache"):
+        TokenBinding({"token": f"{ISSUER}/token"}, replay=Waiting())  # type: ignore[arg-type]  # that is the mistake
+
+
+def test_a_refusal_has_no_character_that_no_description_has(app: OwnApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 6749 section 5.2."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ProofRefused(Rule.JWT, 'a "quoted" \\ thing')
+
+    monkeypatch.setattr(ProofVerifier, "verify", refuse)
+    answer = app.post("/token", SERVICE_GRANT)
+    assert error_of(answer) == (400, "invalid_dpop_proof")
+    assert answer.json()["error_description"] == "a ?quoted? ? thing."

@@ -29,6 +29,9 @@ def test_a_token_without_a_person_tells_of_nobody(app: Any) -> None:
     token = app.post("/token", FORM).json()["access_token"]
     assert app.api("/me", token).status_code == 403
     assert app.get("/userinfo", Authorization=f"Bearer {token}").status_code == 403
+    (record,) = app.provider.core.store.access_tokens.values()
+    with pytest.raises(LookupError):
+        app.provider.core.user_of(record.grant)
 
 
 @pytest.mark.parametrize(("scope", "granted"), [("api", "api"), ("api openid unknown", "api")])

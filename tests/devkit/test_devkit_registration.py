@@ -104,6 +104,29 @@ def test_the_metadata_tell_where(app: App) -> None:
     assert document["registration_endpoint"] == f"{app.provider.issuer}/register"
 
 
+def test_every_endpoint_of_the_metadata_is_there(app: App) -> None:
+    """RFC 8414, OIDC Discovery, RFC 7009, 7591, 7662, 8628, 9126; and no endpoint is left out."""
+    document = app.get("/.well-known/oauth-authorization-server").json()
+    named = {name for name in document if name.endswith(("_endpoint", "_uri"))}
+    assert named == {
+        "authorization_endpoint",
+        "token_endpoint",
+        "userinfo_endpoint",
+        "jwks_uri",
+        "pushed_authorization_request_endpoint",
+        "device_authorization_endpoint",
+        "registration_endpoint",
+        "introspection_endpoint",
+        "revocation_endpoint",
+        "end_session_endpoint",
+    }
+    for name in named:
+        assert document[name].startswith(f"{app.provider.issuer}/")
+        assert app.http.options(document[name]).status_code in {204, 405}
+    assert document["protected_resources"] == [app.provider.api]
+    assert document["dpop_signing_alg_values_supported"]
+
+
 # Refused
 
 

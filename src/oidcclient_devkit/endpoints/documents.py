@@ -40,7 +40,10 @@ def metadata(core: Core, _exchange: Exchange) -> Answer:
         "acr_values_supported": list(ACR_VALUES),
         "prompt_values_supported": sorted(PROMPTS),
         "claims_supported": list(CLAIMS),
+        "claim_types_supported": ["normal"],
         "claims_parameter_supported": True,
+        "ui_locales_supported": ["en"],
+        "protected_resources": [core.api],  # RFC 9728 section 4
         "request_parameter_supported": True,
         "request_object_signing_alg_values_supported": list(SIGNING_ALGS),
         "request_object_encryption_alg_values_supported": list(ENCRYPTION_ALGS),

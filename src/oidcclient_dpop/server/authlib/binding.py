@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from oidcclient_dpop.server.events import BindingRefused, Event, NonceChallenged
 from oidcclient_dpop.server.jose import same
 from oidcclient_dpop.server.nonces import NonceIssuer
 from oidcclient_dpop.server.replay import MemoryReplayCache, ReplayCache
+from oidcclient_dpop.server.resource.answers import told
 from oidcclient_dpop.server.uris import normal_uri
 from oidcclient_dpop.server.verifier import ProofVerifier, VerifiedProof
 
@@ -66,8 +68,8 @@ class TokenBinding:
     """
     Checks proofs at an authorization server's endpoints, and what they are bound to.
 
-    `DPoPServer` asks it at the right moments. A server that stores things under other names overrides `code_key`,
-    `token_key` or `must_prove`.
+    `DPoPServer` asks it at the right moments. A server that keeps things elsewhere overrides `code_key`,
+    `token_key`, `must_prove` or `is_public`.
 
     Args:
         endpoints: The address of each endpoint that takes proofs, as the world knows it, by the name its clients are
@@ -81,6 +83,7 @@ class TokenBinding:
 
     Raises:
         ValueError: An address is not what it should be.
+        TypeError: The replay cache needs an event loop.
     """
 
     def __init__(
@@ -98,6 +101,8 @@ class TokenBinding:
         self._endpoints = {name: _checked(address) for name, address in endpoints.items()}
         self._proofs = proofs or ProofVerifier(nonces=nonces, nonce_required=nonces is not None)
         self._replay = MemoryReplayCache() if replay is None else replay
+        if inspect.iscoroutinefunction(self._replay.use):  # Authlib would not wait for it: no proof was ever used
+            raise TypeError("Authlib has no event loop: replay is a ReplayCache, not an AsyncReplayCache")
         self._nonces = nonces
         self._observer = observer
         self._clock = clock
@@ -132,6 +137,10 @@ class TokenBinding:
         """Tell whether a client is registered with `dpop_bound_access_tokens` (RFC 9449 section 5.2)."""
         metadata = getattr(client, "client_metadata", None) or {}  # where Authlib's SQLAlchemy mixin has it
         return bool(getattr(client, REQUIRED, False) or metadata.get(REQUIRED, False))
+
+    def is_public(self, request: Any) -> bool:
+        """Tell whether the client of a request is one that cannot keep a secret (RFC 6749 section 2.1)."""
+        return bool(request.auth_method == PUBLIC)
 
     # Proofs
 
@@ -170,9 +179,9 @@ class TokenBinding:
     def _refusal(self, refused: ProofRefused, endpoint: str, now: float) -> OAuth2Error:
         if refused.error == USE_DPOP_NONCE and self._nonces is not None:
             self._tell(NonceChallenged(endpoint))
-            return UseNonceError(self._nonces.issue(now=now), f"{refused}.")
+            return UseNonceError(self._nonces.issue(now=now), told(f"{refused}."))
         self._tell(ProofRejected(endpoint, refused.rule))
-        return InvalidProofError(f"{refused}.")
+        return InvalidProofError(told(f"{refused}."))
 
     # Binding
 
@@ -219,7 +228,7 @@ class TokenBinding:
             return
         if proof is None:
             raise self._unfit("code", InvalidProofError("The code is bound to a key: a proof by that key redeems it."))
-        if not same(proof.jkt, bound):
+        if not same(bound, proof.jkt):
             raise self._unfit("code", InvalidGrantError("The proof was made by another key than dpop_jkt named."))
 
     def check_refresh(self, request: Any, refresh_token: Any) -> None:
@@ -237,7 +246,7 @@ class TokenBinding:
             raise self._unfit("started", InvalidGrantError("The sign-in was made without DPoP: it cannot start now."))
         if bound is not None and proof is None:
             raise self._unfit("stopped", InvalidProofError("The sign-in is bound to a key: each refresh has a proof."))
-        if bound is not None and request.auth_method == PUBLIC and not same(proof.jkt, bound):
+        if bound is not None and self.is_public(request) and not same(bound, proof.jkt):
             raise self._unfit("refresh", InvalidGrantError("The refresh token is bound to another key."))
 
     def _unfit(self, reason: str, error: OAuth2Error) -> OAuth2Error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -9,8 +10,7 @@ from typing import Any
 
 from authlib.oauth2.rfc6749 import AuthorizationServer
 
-from oidcclient_dpop.server.errors import ProofRefused
-from oidcclient_dpop.server.jose import read_object
+from oidcclient_dpop.server.jose import decode
 from oidcclient_dpop.server.verifier import VerifiedProof
 
 from .binding import TokenBinding
@@ -117,13 +117,18 @@ class DPoPServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no t
 
 def _check_confirmation(access_token: str, proof: VerifiedProof) -> None:
     """Find the mistake that nobody sees: a JWT that is called DPoP and is bound to nothing."""
-    parts = access_token.split(".")
-    if len(parts) != JWT_PARTS:
-        return  # no JWT: the server keeps the key beside it
-    try:
-        claims = read_object(parts[1])
-    except ProofRefused:
-        return
+    claims = _jwt_claims(access_token)
+    if claims is None:
+        return  # the server keeps the key beside it
     cnf = claims.get("cnf")
     if not isinstance(cnf, dict) or cnf.get("jkt") != proof.jkt:
         raise RuntimeError("the access token is a JWT without its cnf: add confirmation() to get_extra_claims")
+
+
+def _jwt_claims(access_token: str) -> dict[str, Any] | None:
+    parts = access_token.split(".")
+    try:
+        claims = json.loads(decode(parts[1])) if len(parts) == JWT_PARTS else None
+    except ValueError:
+        return None
+    return claims if isinstance(claims, dict) else None
