@@ -49,7 +49,7 @@ def test_the_how_to_on_testing_works_as_written(tmp_path: Path) -> None:
         str(tmp_path),
     ]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert "3 passed" in result.stdout, result.stdout
+    assert "4 passed" in result.stdout, result.stdout
 
 
 def test_the_errors_page_names_every_error() -> None:
