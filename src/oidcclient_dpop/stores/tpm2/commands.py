@@ -134,14 +134,9 @@ class Tpm:
 
     def load(self, key: WrappedKey) -> int:
         """Load a key; return its handle."""
+        parameters = sized(key.private) + sized(key.public)
         with self.parent(key.parent) as parent:
-            handle, _ = self.command(
-                c.CC_LOAD,
-                [parent],
-                authorised=True,
-                parameters=sized(key.private) + sized(key.public),
-                gives_handle=True,
-            )
+            handle, _ = self.command(c.CC_LOAD, [parent], authorised=True, parameters=parameters, gives_handle=True)
         return handle
 
     def sign(self, handle: int, digest: bytes) -> tuple[bytes, bytes]:

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Final
 
 from .constants import HEADER, LARGEST_RESPONSE, RS_PW, ST_NO_SESSIONS, ST_SESSIONS
 
 __all__ = ["MalformedAnswer", "Reader", "build_command", "parse_header", "parse_response", "sized"]
+
+# The size of a TPMS_AUTH_COMMAND, and it: no nonce, continueSession, the empty password.
+_PASSWORD: Final = struct.pack(">IIHBH", 9, RS_PW, 0, 1, 0)
+_AUTH_RESPONSE: Final = 5  # bytes of one without a nonce and an acknowledgment
 
 
 class MalformedAnswer(Exception):
@@ -74,11 +79,7 @@ def build_command(code: int, handles: Sequence[int], *, authorised: bool, parame
         authorised: Whether the first of them needs authorisation; it is given with the empty password.
         parameters: The rest.
     """
-    body = b"".join(struct.pack(">I", handle) for handle in handles)
-    if authorised:
-        session = struct.pack(">IHBH", RS_PW, 0, 1, 0)  # TPMS_AUTH_COMMAND: no nonce, continueSession, no password
-        body += struct.pack(">I", len(session)) + session
-    body += parameters
+    body = struct.pack(f">{len(handles)}I", *handles) + (_PASSWORD if authorised else b"") + parameters
     return struct.pack(">HII", ST_SESSIONS if authorised else ST_NO_SESSIONS, HEADER + len(body), code) + body
 
 
@@ -102,7 +103,7 @@ def parse_response(response: bytes, *, authorised: bool, gives_handle: bool) -> 
         gives_handle: Whether the answer starts with a handle, unless the command failed.
     """
     reader = Reader(response)
-    tag, size, code = reader.u16(), reader.u32(), reader.u32()
+    tag, size, code = struct.unpack(">HII", reader.take(HEADER))
     if size != len(response):
         raise MalformedAnswer("its length is not what it says")
     if code:
@@ -112,10 +113,10 @@ def parse_response(response: bytes, *, authorised: bool, gives_handle: bool) -> 
     handle = reader.u32() if gives_handle else 0
     if not authorised:
         return 0, handle, Reader(reader.take(size - HEADER - (4 if gives_handle else 0)))
-    parameters = Reader(reader.take(reader.u32()))
-    # TPMS_AUTH_RESPONSE: nonce, attributes, acknowledgment; all empty for a password.
-    reader.sized(most=0)
-    reader.u8()
-    reader.sized(most=0)
+    parameters = reader.take(reader.u32())
+    # TPMS_AUTH_RESPONSE: nonce, attributes, acknowledgment; for a password the first and the last are empty.
+    nonce, _, acknowledgment = struct.unpack(">HBH", reader.take(_AUTH_RESPONSE))
+    if nonce or acknowledgment:
+        raise MalformedAnswer("it belongs to a session of another kind")
     reader.end()
-    return 0, handle, parameters
+    return 0, handle, Reader(parameters)

@@ -8,8 +8,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -61,16 +61,13 @@ class Place:
             raise OSError(errno.ENODEV, "no such device")
         return open_socket(self.path, deadline) if self.is_socket else open_device(self.path)
 
-    @contextmanager
-    def locked(self, deadline: float) -> Generator[None]:
-        """Wait until nobody else in this process uses it."""
-        lock = _LOCKS.setdefault((os.getpid(), self.path), threading.Lock())
+    def lock(self, deadline: float) -> threading.Lock:
+        """Wait until nobody else in this process uses it; release what is returned."""
+        who = (os.getpid(), self.path)
+        lock = _LOCKS.get(who) or _LOCKS.setdefault(who, threading.Lock())
         if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise DeadlinePassed
-        try:
-            yield
-        finally:
-            lock.release()
+        return lock
 
 
 def _parse_uri(uri: str) -> Place:
@@ -193,9 +190,7 @@ class Tpm2Key:
     def _with_handle(self, use: Callable[[Tpm, int], T]) -> T:
         if not self._place.keeps_objects:
             return _operate(self._place, self._timeout, lambda tpm: self._use_once(tpm, use))
-        deadline = time.monotonic() + self._timeout
-        with _translated(self._place, self._timeout), self._place.locked(deadline):
-            return self._use_kept(use, deadline)
+        return _locked(self._place, self._timeout, lambda deadline: self._use_kept(use, deadline))
 
     def _use_once(self, tpm: Tpm, use: Callable[[Tpm, int], T]) -> T:
         handle = tpm.load(self._wrapped)
@@ -240,8 +235,8 @@ class Tpm2Key:
 
 def _operate(place: Place, timeout: float, action: Callable[[Tpm], T]) -> T:
     """Open a TPM, do one thing and close it."""
-    deadline = time.monotonic() + timeout
-    with _translated(place, timeout), place.locked(deadline):
+
+    def act(deadline: float) -> T:
         channel = place.open(deadline)
         try:
             tpm = Tpm(channel, deadline)
@@ -256,12 +251,18 @@ def _operate(place: Place, timeout: float, action: Callable[[Tpm], T]) -> T:
         finally:
             channel.close()
 
+    return _locked(place, timeout, act)
 
-@contextmanager
-def _translated(place: Place, timeout: float) -> Generator[None]:
-    """Turn what happens below into the errors of this library."""
+
+def _locked(place: Place, timeout: float, act: Callable[[float], T]) -> T:
+    """Do something in its time while nobody else uses the TPM; what happens below becomes an error of this library."""
     try:
-        yield
+        deadline = time.monotonic() + timeout
+        lock = place.lock(deadline)
+        try:
+            return act(deadline)
+        finally:
+            lock.release()
     except DeadlinePassed:
         raise too_slow("the TPM", timeout) from None
     except TpmError as error:

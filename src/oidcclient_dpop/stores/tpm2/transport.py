@@ -7,7 +7,6 @@ import os
 import select
 import threading
 import time
-from contextlib import suppress
 
 from .constants import HEADER, LARGEST_RESPONSE
 from .marshal import MalformedAnswer, parse_header
@@ -55,21 +54,22 @@ class Channel:
             OSError: The other side is gone.
         """
         self._is_waiting = True
-        rest = memoryview(command)
-        while rest:
-            self._wait(select.POLLOUT, deadline)
-            with suppress(BlockingIOError):
-                rest = rest[os.write(self._descriptor, rest) :]
+        self._send(command, deadline)
+        answers = select.poll()
+        answers.register(self._descriptor, select.POLLIN)
         response = b""
         size = HEADER
         while len(response) < size:
-            self._wait(select.POLLIN, deadline)
-            with suppress(BlockingIOError):
+            if not answers.poll(_left_ms(deadline)):
+                raise DeadlinePassed
+            try:
                 # A device gives its response in one read, and throws away what does not fit.
                 part = os.read(self._descriptor, LARGEST_RESPONSE)
-                if not part:
-                    raise OSError(errno.ECONNRESET, "the TPM closed the connection")
-                response += part
+            except BlockingIOError:
+                continue
+            if not part:
+                raise OSError(errno.ECONNRESET, "the TPM closed the connection")
+            response += part
             if len(response) >= HEADER:
                 size = parse_header(response)
         if len(response) > size:
@@ -77,11 +77,17 @@ class Channel:
         self._is_waiting = False
         return response
 
-    def _wait(self, event: int, deadline: float) -> None:
-        poll = select.poll()
-        poll.register(self._descriptor, event)
-        if not poll.poll(_left_ms(deadline)):
-            raise DeadlinePassed
+    def _send(self, command: bytes, deadline: float) -> None:
+        left = _left_ms(deadline)
+        while command:
+            try:
+                command = command[os.write(self._descriptor, command) :]
+            except BlockingIOError:
+                takes = select.poll()
+                takes.register(self._descriptor, select.POLLOUT)
+                if not takes.poll(left):
+                    raise DeadlinePassed from None
+                left = _left_ms(deadline)
 
     def close(self) -> None:
         """Close it. The kernel's resource manager flushes what was loaded over a device."""
@@ -105,10 +111,9 @@ def open_socket(path: str, deadline: float) -> Channel:
     import socket  # noqa: PLC0415 - who has a device needs none
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_left_ms(deadline) / 1000)
+        connection.settimeout(_left_ms(deadline) / 1000)  # with which the descriptor does not block
         try:
             connection.connect(path)
         except TimeoutError:
             raise DeadlinePassed from None
-        connection.setblocking(False)
         return Channel(connection.detach(), works_on=False)
