@@ -100,6 +100,20 @@ def test_a_signature_must_verify(key: ClientKey) -> None:
     )
 
 
+def test_a_signature_is_written_in_one_way(key: ClientKey) -> None:
+    """RFC 7518 section 3.4: R and S have their full size, zeros and all, and no more."""
+    for before, after in ((b"\0", b""), (b"", b"\0")):
+        longer = ClientKey("ES256", key.jwk, lambda text: (raw := key.sign(text))[:32] + before + raw[32:] + after)  # noqa: B023 - called at once
+        assert refused(good(longer)).rule is Rule.SIGNATURE
+
+    def short(text: bytes) -> bytes:
+        while (raw := key.sign(text))[32]:
+            pass
+        return raw[:32] + raw[33:]
+
+    assert refused(good(ClientKey("ES256", key.jwk, short))).rule is Rule.SIGNATURE
+
+
 def test_a_signature_in_der_is_refused(key: ClientKey) -> None:
     """RFC 7518 section 3.4."""
     from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature  # noqa: PLC0415 - for this one
@@ -179,7 +193,8 @@ def test_a_token_goes_with_its_hash_and_its_key(key: ClientKey) -> None:
     assert verify(good(key, TOKEN), access_token=TOKEN, jkt=key.jkt).jkt == key.jkt
     for proof in (good(key), good(key, "another-token"), good(key, ath=ath(TOKEN) + "="), good(key, ath="\ud800")):
         assert refused(proof, access_token=TOKEN, jkt=key.jkt).rule is Rule.ATH
-    assert refused(good(key), access_token="not ASCII: é", jkt=key.jkt).rule is Rule.ATH
+    for proof in (good(key), good(key, TOKEN)):
+        assert refused(proof, access_token="not ASCII: é", jkt=key.jkt).rule is Rule.ATH
 
 
 @pytest.mark.parametrize("jkt", ["", "x", RFC_JKT, None, 5, ["x"], "é", "\ud800"])
@@ -247,6 +262,14 @@ def test_only_keys_whose_proofs_verified_are_remembered() -> None:
 
 def test_a_bounded_number_of_keys_is_remembered_and_those_in_use_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verifier, "KEPT_KEYS", 4)
+    read: list[str] = []
+    reader = verifier._key_reader()
+
+    def counting(alg: str, jwk: Any) -> Any:
+        read.append(jwk["x"])
+        return reader(alg, jwk)
+
+    monkeypatch.setattr(verifier, "_key_reader", lambda: counting)
     rules = ProofVerifier()
     often = new_key()
     for _ in range(10):
@@ -254,6 +277,18 @@ def test_a_bounded_number_of_keys_is_remembered_and_those_in_use_stay(monkeypatc
         verify(good(often), rules=rules)
         assert len(remembered(rules)) <= 4
         assert part(header_of(often)) in remembered(rules)
+    assert read.count(often.jwk["x"]) == 1
+
+
+def test_keys_that_are_known_push_no_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifier, "KEPT_KEYS", 4)
+    rules = ProofVerifier()
+    keys = [new_key() for _ in range(4)]
+    for one in keys:
+        verify(good(one), rules=rules)
+    for _ in range(3):
+        verify(good(keys[3]), rules=rules)
+    assert remembered(rules) == {part(header_of(one)) for one in keys}
 
 
 def test_a_large_header_is_verified_and_not_remembered(key: ClientKey) -> None:
