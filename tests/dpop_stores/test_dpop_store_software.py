@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from oidcclient import UsageError
 from oidcclient_dpop.keys import Protection
 from oidcclient_dpop.stores.jose import b64url_decode, b64url_encode
-from oidcclient_dpop.stores.software import ALGORITHMS, PrivateKey, SoftwareKey, from_pem, generate
+from oidcclient_dpop.stores.software import ALGORITHMS, PrivateKey, SoftwareKey, _raw, from_pem, generate
 from oidcclient_dpop.stores.software_forms import LONGEST_TEXT, from_jwk, from_text, to_text
 from oidcclient_dpop.stores.verifying import is_signature
 
@@ -48,6 +49,13 @@ def _private_jwk(key: SoftwareKey) -> dict[str, str]:
 def _same(one: SoftwareKey, other: SoftwareKey) -> None:
     assert (one.alg, one.public_jwk()) == (other.alg, other.public_jwk())
     assert is_signature(other.sign(b"m"), b"m", alg=one.alg, jwk=one.public_jwk())
+
+
+@given(st.sampled_from([32, 48, 66]), st.data())
+def test_both_numbers_of_a_signature_stand_in_full_length(size: int, data: st.DataObject) -> None:
+    """RFC 7518 section 3.4: leading zeros too, and however short they are."""
+    r, s = (data.draw(st.integers(1, bits).flatmap(lambda b: st.integers(1, 2**b - 1))) for bits in [8 * size] * 2)
+    assert _raw(encode_dss_signature(r, s), size) == r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)

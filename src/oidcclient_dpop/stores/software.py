@@ -191,13 +191,15 @@ def _ecdsa_signer(key: ec.EllipticCurvePrivateKey, alg: str) -> Callable[[bytes]
     size = (key.curve.key_size + 7) // 8
     scheme = ec.ECDSA(_HASHES[alg]())
     sign_der = key.sign
+    return lambda message: _raw(sign_der(message, scheme), size)
 
-    def sign(message: bytes) -> bytes:
-        # RFC 3279 section 2.2.3: a SEQUENCE of two INTEGERs. RFC 7518 section 3.4: R || S, in full length.
-        # Cut and not read as numbers: `decode_dss_signature` and the way back cost a tenth of a signature.
-        der = sign_der(message, scheme)
-        first = 4 if der[1] < _LONG_FORM else 5
-        end = first + der[first - 1]
-        return der[first:end][-size:].rjust(size, b"\0") + der[end + 2 :][-size:].rjust(size, b"\0")
 
-    return sign
+def _raw(der: bytes, size: int) -> bytes:
+    """
+    Return R || S in full length (RFC 7518 section 3.4) from a SEQUENCE of two INTEGERs (RFC 3279 section 2.2.3).
+
+    They are cut out and not read as numbers: that and the way back cost a tenth of the signature.
+    """
+    first = 4 if der[1] < _LONG_FORM else 5
+    end = first + der[first - 1]
+    return der[first:end][-size:].rjust(size, b"\0") + der[end + 2 :][-size:].rjust(size, b"\0")
