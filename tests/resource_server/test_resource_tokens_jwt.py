@@ -332,11 +332,9 @@ def test_the_same_on_an_event_loop(signer: ClientKey) -> None:
             await tokens.check_async(access_token(signer, exp=1), now=NOW)
         first = await tokens.check_async(token, now=NOW)
         assert await tokens.check_async(token, now=NOW) is first
-        await tokens.close_async()
         return first
 
     assert asyncio.run(main()).claims["sub"] == "ann"
-    tokens.close()
 
 
 def test_an_error_survives_pickling() -> None:

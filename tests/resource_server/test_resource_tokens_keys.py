@@ -248,10 +248,32 @@ def test_many_tasks_make_one_fetch(server: Server, signer: ClientKey, token: Cal
     async def main() -> None:
         checked = await asyncio.gather(*(tokens.check_async(token(), now=NOW) for _ in range(12)))
         assert [one.claims["sub"] for one in checked] == ["ann"] * 12
-        await tokens.close_async()
 
     asyncio.run(main())
     assert server.asked["/jwks"] == 1
+
+
+def test_a_transport_of_the_programs_own_is_left_open(
+    server: Server, signer: ClientKey, token: Callable[..., str]
+) -> None:
+    import httpx  # noqa: PLC0415 - used here alone
+
+    class Own(httpx.AsyncHTTPTransport):
+        closed = False
+
+        async def aclose(self) -> None:
+            self.closed = True
+            await super().aclose()
+
+    server.publish(jwks(signer))
+
+    async def main() -> None:
+        transport = Own()
+        await rules(server, http=oidcclient.Http(transport=transport)).check_async(token(), now=NOW)
+        assert not transport.closed
+        await transport.aclose()
+
+    asyncio.run(main())
 
 
 def test_a_fetch_that_was_cancelled_is_done_by_one_who_waits(
@@ -271,7 +293,6 @@ def test_a_fetch_that_was_cancelled_is_done_by_one_who_waits(
         with pytest.raises(asyncio.CancelledError):
             await first
         assert (await second).claims["sub"] == "ann"
-        await tokens.close_async()
 
     asyncio.run(main())
 

@@ -26,7 +26,8 @@ class IntrospectedTokens:
     Asks the authorization server about each token (RFC 7662). Thread-safe.
 
     No proof goes to the introspection endpoint: the answer says which key the token is bound to, and the proof is
-    checked here (RFC 9449 section 6.2).
+    checked here (RFC 9449 section 6.2). Connections are kept: call `close`, or `close_async` on the event loop, in the
+    end.
 
     Args:
         issuer: The authorization server, as its metadata spells it.
@@ -72,7 +73,7 @@ class IntrospectedTokens:
             self._endpoint = _Endpoint(self._checked(endpoint), endpoint, None)
         self._rules = TokenRules(issuer, audiences_of(audience), self._policy.clock_skew)
         self._cache = TokenCache(cached, cached_for)
-        self._remote = Remote(issuer, self._policy, http or oidcclient.Http(), observer)
+        self._remote = Remote(issuer, self._policy, http or oidcclient.Http(), observer, keeps=True)
 
     def check(self, token: str, *, now: float) -> CheckedToken:
         """

@@ -83,7 +83,7 @@ class JWTAccessTokens:
         self._rules = TokenRules(issuer, audiences_of(audience), policy.clock_skew, required)
         self._keys = FoundKeys(issuer, jwks_uri, policy, observer) if jwks is None else FixedKeys(jwks)
         self._cache = TokenCache(cached, cached_for)
-        self._remote = Remote(issuer, policy, http or oidcclient.Http(), observer)
+        self._remote = Remote(issuer, policy, http or oidcclient.Http(), observer, keeps=False)
 
     def check(self, token: str, *, now: float) -> CheckedToken:
         """
@@ -106,14 +106,6 @@ class JWTAccessTokens:
         """
         known = self._cache.find(token, now)
         return await self._remote.run_async(self._check(token, now)) if known is None else known
-
-    def close(self) -> None:
-        """Close the connections of `check`."""
-        self._remote.close()
-
-    async def close_async(self) -> None:
-        """Close the connections of `check_async`, on its event loop."""
-        await self._remote.close_async()
 
     def _check(self, token: str, now: float) -> Flow[CheckedToken]:
         header, payload, signature = _parts(token)

@@ -75,20 +75,28 @@ def discover(issuer: str, name: str, policy: oidcclient.Policy) -> Flow[tuple[st
 
 class Remote:
     """
-    Runs flows over the network, and counts what fails.
+    Runs flows over the network, and tells what fails.
 
     Args:
         issuer: The authorization server, for events.
         policy: Limits.
         http: How the network is reached.
         observer: Takes events.
+        keeps: Whether connections are kept for the next flow; else nothing has to be closed in the end.
     """
 
     def __init__(
-        self, issuer: str, policy: oidcclient.Policy, http: oidcclient.Http, observer: Observer | None
+        self,
+        issuer: str,
+        policy: oidcclient.Policy,
+        http: oidcclient.Http,
+        observer: Observer | None,
+        *,
+        keeps: bool,
     ) -> None:
         self._issuer = issuer
         self._observer = observer
+        self._keeps = keeps or http.transport is not None  # a transport of the program's own is not ours to close
         self._wire = Wire(http, policy.http_timeout)
         self._async_wire = AsyncWire(http, policy.http_timeout)
 
@@ -102,11 +110,21 @@ class Remote:
 
     async def run_async(self, flow: Flow[T]) -> T:
         """Run a flow in this task."""
+        used = False
+
+        def wire() -> AsyncWire:
+            nonlocal used
+            used = True
+            return self._async_wire
+
         try:
-            return await drive_async(flow, lambda: self._async_wire)
+            return await drive_async(flow, wire)
         except AuthorizationServerUnavailable as failure:
             self._tell(failure)
             raise
+        finally:
+            if used and not self._keeps:
+                await self._async_wire.close()
 
     def _tell(self, failure: AuthorizationServerUnavailable) -> None:
         if self._observer is not None:
