@@ -93,8 +93,15 @@ def test_a_proof_by_another_key_is_explained_with_both_thumbprints(dpop: DPoPApp
     token, other = dpop.tokens()["access_token"], new_key()
     dpop.api("/hello", token, other)
     assert "rule jkt (RFC 9449 section 4.3 step 12)" in why(dpop)
-    expected, received = re.findall(r"[\w-]{43}", why(dpop))
-    assert expected != received
+    assert re.findall(r"[\w-]{43}", why(dpop)) == [dpop.key.jkt, other.jkt]
+
+
+@pytest.mark.parametrize("alg", ["ES256K", "Ed25519", "RS256"])
+def test_keys_of_all_kinds_are_named_by_their_thumbprint(dpop: DPoPApp, alg: str) -> None:
+    """RFC 7638."""
+    other = new_key(alg)
+    dpop.api("/hello", dpop.tokens()["access_token"], other)
+    assert f"received {other.jkt}" in why(dpop)
 
 
 def test_a_second_use_is_explained(dpop: DPoPApp) -> None:
