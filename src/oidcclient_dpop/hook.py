@@ -22,20 +22,17 @@ from .answers import Answer, read_answer
 from .constants import AUTHORIZATION_SCHEME, JKT_PARAMETER, PROOF_HEADER, SIGNING_ALGORITHMS, TOKEN_TYPE
 from .keys import KeyStore, Protection, SigningKey
 from .nonces import Servers
-from .proofs import ProofMaker, thumbprint
+from .proofs import OTHER_NAMES, ProofMaker
+from .session_keys import Keys, describe
 
 __all__ = ["DPoP"]
 
 Context = hooks.HookContext
 ALGORITHMS = ("ES256", "Ed25519", "ES384", "ES512", "PS256")  # in this order; RS256 only where it is asked for by name
+BOUND = TOKEN_TYPE.lower()  # compared without case (RFC 6749 section 5.1)
 _WITH_TOKEN = frozenset({hooks.ExchangeKind.USERINFO, hooks.ExchangeKind.RESOURCE})
 CLOCKS_DIFFER = 30.0  # seconds; servers accept a proof that is off by about as much
-_WORDS = {
-    Protection.HARDWARE: "cannot be copied off this machine",
-    Protection.ISOLATED: "held apart from your programs, and not given out to them",
-    Protection.KEYRING: "programs that run as you can read it",
-    Protection.FILE: "whoever can read it has the key",
-}
+MOST_OFFSET = 86_400.0  # seconds: more than any time zone set wrong; who follows further signs for other days
 _MOST_RETRIES = 2  # one for a nonce, one for a clock; each reason is good once
 
 
@@ -73,13 +70,11 @@ class DPoP:
         userinfo: Literal["dpop", "bearer", "skip"] = "dpop",
         force: bool = False,
     ) -> None:
-        if key is not None and store is not None:
-            raise oidcclient.UsageError("give a key or a store, not both", rule="key")
-        if userinfo not in {"dpop", "bearer", "skip"}:
+        if userinfo not in ("dpop", "bearer", "skip"):
             raise oidcclient.UsageError("userinfo must be dpop, bearer or skip", rule="userinfo", received=userinfo)
-        self._key = _given_key(key)
-        self._store = store
-        self._minimum = minimum
+        if isinstance(algorithms, str) or not algorithms:
+            raise oidcclient.UsageError("algorithms must be a list of names", rule="algorithms", received=algorithms)
+        self._keys = Keys(key, store, minimum)
         self._algorithms = tuple(algorithms)
         self._require = require
         self._userinfo = userinfo
@@ -87,7 +82,7 @@ class DPoP:
         self._taken: dict[str, tuple[str, ...]] = {}  # by issuer: what an API said it takes, for the next sign-in
 
     def __repr__(self) -> str:
-        return f"DPoP(minimum={self._minimum.name}, require={self._require}, userinfo={self._userinfo!r})"
+        return f"DPoP(minimum={self._keys.minimum.name}, require={self._require}, userinfo={self._userinfo!r})"
 
     # -- before anything is opened
 
@@ -100,17 +95,16 @@ class DPoP:
             oidcclient.KeyUnavailable: No key store here will do; the message has the reason of each.
         """
         wanted = self._wanted(context)
-        if self._key is not None:
-            if self._key.alg not in wanted:
-                raise _no_overlap((self._key.alg,), wanted)
-            _check_minimum(self._key, self._minimum)
-            made: tuple[SigningKey, dict[str, Any]] = (self._key, {})
-        else:
-            made = yield from hooks.run(lambda: self._make_key(wanted))
-        key, place = made
-        jkt = thumbprint(key.public_jwk())
-        context.state.update(place, alg=key.alg, jkt=jkt, protection=int(key.protection))
-        context.memory.update(maker=ProofMaker(key), blocks=key.blocks)
+        key, place = self._keys.given, dict[str, Any]()
+        if key is None:
+            key, place = yield from hooks.run(lambda: self._keys.make(wanted))
+        elif key.alg not in wanted:
+            raise _no_overlap((key.alg,), wanted)
+        context.state.update(place)  # from now on it can be removed, whatever follows
+        self._keys.check_minimum(key)
+        maker = ProofMaker(key, _name_of(key.alg, context.metadata.raw.get(SIGNING_ALGORITHMS)))
+        context.state.update(alg=maker.alg, jkt=maker.jkt, protection=int(key.protection))
+        context.memory["maker"] = maker
 
     def _wanted(self, context: Context) -> tuple[str, ...]:
         supported = context.metadata.raw.get(SIGNING_ALGORITHMS)
@@ -129,16 +123,6 @@ class DPoP:
             raise _no_overlap(ours, supported)
         return wanted
 
-    def _make_key(self, wanted: tuple[str, ...]) -> tuple[SigningKey, dict[str, Any]]:
-        from .stores import create_best, default_stores, open_store  # noqa: PLC0415 - a given key needs no store
-
-        if isinstance(self._store, str):
-            candidates = [open_store(self._store)]
-        else:
-            candidates = default_stores() if self._store is None else [self._store]
-        made = create_best(candidates, minimum=self._minimum, algorithms=wanted)
-        return made.key, {"store": made.store.uri, "handle": made.handle, "title": made.store.title}
-
     def authorization_parameters(self, context: Context) -> hooks.Flow[Mapping[str, str]]:
         """Bind the authorization code to the key (section 10)."""
         yield from ()
@@ -155,15 +139,17 @@ class DPoP:
         if exchange.kind is hooks.ExchangeKind.USERINFO and self._userinfo != "dpop":
             return self._plain_userinfo(exchange, proceed)
         token = exchange.access_token if exchange.kind in _WITH_TOKEN else None
-        if token is not None and (exchange.token_type or "").lower() != TOKEN_TYPE.lower():
-            return proceed(exchange.request)  # a Bearer token, accepted with require=False
+        if token is not None and (exchange.token_type or "").lower() != BOUND:
+            self._check_unbound()
+            return proceed(exchange.request)
         return self._with_proof(context, exchange, token, proceed)
 
     def sign(self, context: Context, method: str, url: str, token: oidcclient.AccessToken) -> hooks.Signed | None:
         """Sign a request to an API at once, once the key is open, if it does not block."""
-        if context.memory.get("blocks", True) or token.type.lower() != TOKEN_TYPE.lower():
+        maker: ProofMaker | None = context.memory.get("maker")
+        if maker is None or maker.blocks or maker.jkt != context.state.get("jkt") or token.type.lower() != BOUND:
             return None
-        return _sign(context, method, url, token.value)
+        return _sign(context, maker, (method, url), token.value)
 
     def heard(self, context: Context, signed: hooks.Signed, values: Callable[[str], Sequence[str]]) -> None:
         """Learn from the answer."""
@@ -172,18 +158,19 @@ class DPoP:
     def _with_proof(
         self, context: Context, exchange: hooks.Exchange, token: str | None, proceed: hooks.Proceed
     ) -> hooks.Flow[hooks.HttpResponse]:
-        if "maker" not in context.memory:
-            yield from hooks.run(lambda: self._open_key(context))
+        maker: ProofMaker | None = context.memory.get("maker")
+        if maker is None or maker.jkt != context.state.get("jkt"):  # somebody has signed in again, with a new key
+            maker = yield from hooks.run(lambda: self._open_key(context))
         servers = _servers(context)
         origin = servers.origin(exchange.request.url)
         reason: str | None = None
         if not exchange.repeatable and servers.should_ask(origin):
-            reason = yield from self._ask_first(context, exchange, (servers, origin), proceed)
+            reason = yield from self._ask_first(context, maker, exchange, proceed)
         signed = exchange.signed
         for _ in range(_MOST_RETRIES + 1):
             if signed is None:
-                sign = partial(_sign, context, exchange.request.method, exchange.request.url, token)
-                signed = (yield from hooks.run(sign)) if context.memory["blocks"] else sign()
+                sign = partial(_sign, context, maker, (exchange.request.method, exchange.request.url), token)
+                signed = (yield from hooks.run(sign)) if maker.blocks else sign()
             request, offset, signed = exchange.request.with_headers(*signed.headers), signed.memo[1], None
             response = yield from proceed(request) if reason is None else proceed(request, reason=reason)
             learnt = servers.learn(origin, response.all_headers("dpop-nonce"))
@@ -198,13 +185,13 @@ class DPoP:
         return response
 
     def _ask_first(
-        self, context: Context, exchange: hooks.Exchange, server: tuple[Servers, str], proceed: hooks.Proceed
+        self, context: Context, maker: ProofMaker, exchange: hooks.Exchange, proceed: hooks.Proceed
     ) -> hooks.Flow[str]:
         """Fetch a nonce, as a challenge comes too late for a body that can be sent once; HEAD changes nothing."""
-        servers, origin = server
+        servers = _servers(context)
         head = replace(exchange.request, method="HEAD", body=b"")
-        signed = yield from hooks.run(lambda: _sign(context, head.method, head.url, exchange.access_token))
-        offset = signed.memo[1]
+        signed = yield from hooks.run(lambda: _sign(context, maker, (head.method, head.url), exchange.access_token))
+        origin, offset = signed.memo
         response = yield from proceed(head.with_headers(*signed.headers))
         learnt = servers.learn(origin, response.all_headers("dpop-nonce"))
         answer = read_answer(response, with_token=True)
@@ -245,6 +232,14 @@ class DPoP:
         offset = answer.date - time.time()
         if abs(offset - used) <= CLOCKS_DIFFER:
             return None
+        if abs(offset) > MOST_OFFSET:
+            context.emit(
+                oidcclient.events.Notice(
+                    f"{origin} says that its clock differs by {abs(offset) / MOST_OFFSET:.0f} days, which is too much "
+                    "to follow. Check this machine's clock."
+                )
+            )
+            return None
         if abs(offset - servers.offset(origin)) > CLOCKS_DIFFER:  # else another thread has found out by now
             servers.set_offset(origin, offset)
             context.emit(
@@ -274,7 +269,7 @@ class DPoP:
             oidcclient.DowngradeRefused: It is not.
         """
         del context, kind
-        if response.token_type.lower() == TOKEN_TYPE.lower():
+        if response.token_type.lower() == BOUND:
             return True
         if self._require:
             raise oidcclient.DowngradeRefused(
@@ -287,41 +282,33 @@ class DPoP:
             )
         return False
 
-    def _open_key(self, context: Context) -> None:
-        """Open the key that the session names; it is never replaced and never downgraded."""
-        state = context.state
-        if not isinstance(state.get("jkt"), str):
-            raise oidcclient.KeyLost("the session does not say which key it is bound to", rule="jkt")
-        key = self._key
-        if "handle" in state:
-            key = self._store_of(state).load(state["handle"])
-        if key is None or thumbprint(key.public_jwk()) != state["jkt"]:
-            raise oidcclient.KeyLost("the key found is not the one that the session is bound to", rule="jkt")
-        if key.protection < state.get("protection", 0):
-            raise oidcclient.KeyLost("the key is kept less well than when the session began", rule="protection")
-        _check_minimum(key, self._minimum)
-        context.memory.update(maker=ProofMaker(key), blocks=key.blocks)
+    def _check_unbound(self) -> None:
+        """
+        Refuse to use an unbound token, which was accepted when that was allowed.
+
+        Raises:
+            oidcclient.LoginRequired: It is not allowed any more.
+        """
+        if self._require:
+            raise oidcclient.LoginRequired(
+                "the session's token is not bound to its key, and that is required now",
+                rule="token_type",
+                section="RFC 9449 section 5",
+                hint="Sign in again; DPoP(require=False) accepts unbound tokens.",
+            )
+
+    def _open_key(self, context: Context) -> ProofMaker:
+        maker = ProofMaker(self._keys.open(context.state), context.state.get("alg"))
+        context.memory["maker"] = maker
+        return maker
 
     def describe(self, state: Mapping[str, Any]) -> str:
         """Say in words where the key is and what that means."""
-        title = state.get("title", "the program's own key")
-        words = _WORDS[Protection(state.get("protection", 0))]
-        return f"{title}: {words} (thumbprint {state.get('jkt', 'unknown')})"
+        return describe(state)
 
     def forget(self, state: Mapping[str, Any]) -> hooks.Flow[None]:
         """Remove the session's key."""
-        if "handle" not in state:
-            return
-        yield from hooks.run(lambda: self._store_of(state).delete(state["handle"]))
-
-    def _store_of(self, state: Mapping[str, Any]) -> KeyStore:
-        """Return the store of a session's key; the program's own words for it may hold a PIN, the session's do not."""
-        from .stores import open_store  # noqa: PLC0415 - as above
-
-        if isinstance(self._store, KeyStore):
-            return self._store
-        named = None if self._store is None else open_store(self._store)
-        return named if named is not None and named.uri == state["store"] else open_store(state["store"])
+        yield from hooks.run(lambda: self._keys.delete(state))
 
 
 def _servers(context: Context) -> Servers:
@@ -329,9 +316,9 @@ def _servers(context: Context) -> Servers:
     return found
 
 
-def _sign(context: Context, method: str, url: str, token: str | None) -> hooks.Signed:
+def _sign(context: Context, maker: ProofMaker, target: tuple[str, str], token: str | None) -> hooks.Signed:
     """Return the headers for one request; the memo is the origin, and how far its clock was ahead of ours."""
-    maker: ProofMaker = context.memory["maker"]
+    method, url = target
     servers = _servers(context)
     origin = servers.origin(url)
     offset = servers.offset(origin)
@@ -343,21 +330,14 @@ def _sign(context: Context, method: str, url: str, token: str | None) -> hooks.S
     return hooks.Signed((("Authorization", authorization), (PROOF_HEADER, proof)), (origin, offset))
 
 
-def _given_key(key: Mapping[str, Any] | SigningKey | None) -> SigningKey | None:
-    if not isinstance(key, Mapping):
-        return key
-    from .stores.software_forms import from_jwk  # noqa: PLC0415 - as above
-
-    return from_jwk(key)
-
-
 def _common(ours: Sequence[str], theirs: Collection[Any]) -> tuple[str, ...]:
-    return tuple(name for name in ours if name in theirs or _other_name(name) in theirs)
+    return tuple(name for name in ours if name in theirs or OTHER_NAMES.get(name, name) in theirs)
 
 
-def _other_name(alg: str) -> str:
-    """RFC 9864 gave EdDSA with Ed25519 the name Ed25519; either may be listed."""
-    return {"Ed25519": "EdDSA", "EdDSA": "Ed25519"}.get(alg, alg)
+def _name_of(alg: str, listed: object) -> str:
+    """Return an algorithm's name as the provider lists it: who lists EdDSA alone does not know Ed25519."""
+    other = OTHER_NAMES.get(alg)
+    return other if other and isinstance(listed, list) and alg not in listed and other in listed else alg
 
 
 def _no_overlap(ours: Sequence[str], theirs: Sequence[str]) -> oidcclient.DiscoveryRefused:
@@ -369,13 +349,6 @@ def _no_overlap(ours: Sequence[str], theirs: Sequence[str]) -> oidcclient.Discov
         received=", ".join(map(str, theirs)),
         hint="Pass DPoP(algorithms=...) with one that the provider lists.",
     )
-
-
-def _check_minimum(key: SigningKey, minimum: Protection) -> None:
-    if key.protection < minimum:
-        raise oidcclient.KeyUnavailable(
-            f"the key is {key.protection.name}, and {minimum.name} is demanded", rule="minimum"
-        )
 
 
 def _check_no_second_challenge(answer: Answer, before: str | None) -> None:

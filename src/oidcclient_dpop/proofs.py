@@ -23,13 +23,14 @@ from .constants import PROOF_TYPE
 if TYPE_CHECKING:
     from .keys import SigningKey
 
-__all__ = ["ProofMaker", "proof", "target_uri", "thumbprint"]
+__all__ = ["OTHER_NAMES", "ProofMaker", "proof", "target_uri", "thumbprint"]
 
 _JTI_BYTES = 16  # section 4.2 names 96 random bits as enough
 _NQCHAR = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,1024}")  # RFC 6749 appendix A; section 8.1
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _MOST_TOKENS = 8  # access tokens whose hash is remembered; a session has one per resource
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")  # RFC 4648 section 5
+OTHER_NAMES = {"Ed25519": "EdDSA", "EdDSA": "Ed25519"}  # RFC 9864 section 2.2 named anew what RFC 8037 had named
 _quoted = json.JSONEncoder().encode
 
 
@@ -42,10 +43,15 @@ def is_nonce(text: str) -> bool:
     return _NQCHAR.fullmatch(text) is not None
 
 
+def _required(jwk: Mapping[str, str]) -> dict[str, str]:
+    """Return the required members of a public key, and nothing else: no private one, no hint (section 4.2)."""
+    names = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e"), "OKP": ("kty", "crv", "x")}[jwk["kty"]]
+    return {name: jwk[name] for name in names}
+
+
 def thumbprint(jwk: Mapping[str, str]) -> str:
     """Return the SHA-256 thumbprint of a public key (RFC 7638), as `dpop_jkt` and `cnf.jkt` carry it."""
-    required = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("crv", "kty", "x")}[jwk["kty"]]
-    text = json.dumps({name: jwk[name] for name in required}, separators=(",", ":"), sort_keys=True)
+    text = json.dumps(_required(jwk), separators=(",", ":"), sort_keys=True)
     return _b64(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -82,16 +88,18 @@ class ProofMaker:
 
     Args:
         key: The key.
+        alg: The name of its algorithm, where it has two and the server knows one; see `OTHER_NAMES`.
     """
 
-    def __init__(self, key: SigningKey) -> None:
-        jwk = dict(key.public_jwk())
-        header = json.dumps({"typ": PROOF_TYPE, "alg": key.alg, "jwk": jwk}, separators=(",", ":"))
+    def __init__(self, key: SigningKey, alg: str | None = None) -> None:
+        jwk = _required(key.public_jwk())
+        self.alg = alg if alg is not None and alg == OTHER_NAMES.get(key.alg) else key.alg
+        header = json.dumps({"typ": PROOF_TYPE, "alg": self.alg, "jwk": jwk}, separators=(",", ":"))
         self._head = _b64(header.encode()) + b"."
         self._sign = key.sign
         self._hashes: dict[str, str] = {}
         self.jkt = thumbprint(jwk)
-        self.alg = key.alg
+        self.blocks = key.blocks
 
     def __repr__(self) -> str:
         return f"ProofMaker(jkt={self.jkt!r})"

@@ -174,5 +174,6 @@ def forget_state(hooks: Iterable[Hook], state: Mapping[str, dict[str, Json]], em
         if isinstance(hook, Forgets) and hook.name in state:
             try:
                 yield from hook.forget(state[hook.name])
-            except OidcError as fault:
-                emit(Notice(f"What {hook.name} kept for the session could not be removed: {fault}."))
+            except Exception as fault:  # noqa: BLE001 - a hook's author may raise what they like
+                why = fault if isinstance(fault, OidcError) else type(fault).__name__
+                emit(Notice(f"What {hook.name} kept for the session could not be removed: {why}."))

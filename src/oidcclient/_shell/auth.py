@@ -233,7 +233,7 @@ def _hooked(hooks: BoundHooks, request: Any, url: str, token: AccessToken) -> Ge
                 request.headers[name] = value
             response = yield SEND
             if response.status_code < _REFUSALS:
-                hook.heard(context, signed, response.headers.get_list)
+                hook.heard(context, signed, _own(response, request).headers.get_list)
                 return response
     flow = hooks.exchange(
         ExchangeKind.RESOURCE,
@@ -261,8 +261,9 @@ def _through(flow: Flow[HttpResponse], request: Any, first: Any) -> Generator[St
         while True:
             if isinstance(effect, Send):
                 if effect.request.method != request.method:
-                    beside = yield _Beside(_bare(request, effect.request))
-                    effect = flow.send(_seen(beside))
+                    beside_request = _bare(request, effect.request)
+                    beside = yield _Beside(beside_request)
+                    effect = flow.send(_seen(_own(beside, beside_request)))
                     continue
                 if first is not None:
                     response, first = first, None
@@ -272,7 +273,7 @@ def _through(flow: Flow[HttpResponse], request: Any, first: Any) -> Generator[St
                     for name, value in effect.request.headers:
                         request.headers[name] = value
                     response = yield SEND
-                effect = flow.send(_seen(response))
+                effect = flow.send(_seen(_own(response, request)))
             else:
                 try:
                     result = yield effect
@@ -292,6 +293,13 @@ def _bare(request: Any, own: HttpRequest) -> Any:
     return type(request)(
         own.method, request.url, headers={**headers, **dict(own.headers)}, extensions=dict(request.extensions)
     )
+
+
+def _own(response: Any, request: Any) -> Any:
+    """Return the answer to this very request; where the client followed a redirect, we get that of another server."""
+    if response.request is request:
+        return response
+    return next((one for one in reversed(response.history) if one.request is request), response)
 
 
 def _seen(response: Any) -> HttpResponse:

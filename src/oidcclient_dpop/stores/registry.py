@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from oidcclient import KeyUnavailable, UsageError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from oidcclient_dpop.keys import SigningKey
 
-__all__ = ["ENTRY_POINTS", "NewKey", "choose", "create_best", "default_stores", "open_store", "schemes"]
+__all__ = ["ENTRY_POINTS", "NewKey", "choose", "create_best", "default_stores", "limited", "open_store", "schemes"]
 
 ENTRY_POINTS: Final = "oidcclient_dpop.key_stores"  # the name of each is the scheme; it is called with the URI
 PACKAGE: Final = "oidcclient_dpop.stores"
@@ -63,8 +64,14 @@ def open_store(uri: str) -> KeyStore:
         return _ours(home)(uri)
     for entry in _foreign():
         if entry.name == scheme:
-            return TimeLimited(_loaded(entry)(uri), FOREIGN_S)
+            return limited(_loaded(entry)(uri))
     raise UsageError(f"there is no key store {scheme}:", hint=_hint(), rule="uri", received=f"{scheme}:")
+
+
+def limited(store: KeyStore) -> KeyStore:
+    """Return a store of somebody else with a time limit for each call, and with errors of ours; ours have both."""
+    is_ours = type(store).__module__.startswith("oidcclient_dpop.")
+    return store if is_ours else TimeLimited(store, FOREIGN_S)
 
 
 def schemes() -> tuple[str, ...]:
@@ -120,10 +127,12 @@ def create_best(
         except KeyUnavailable as error:
             why.append(f"{_name(store)}: {error}")
             continue
-        if key.protection >= minimum:
+        if key.protection >= minimum and key.alg == alg:
             return NewKey(store, key, handle)
-        store.delete(handle)
-        why.append(f"{_name(store)}: {_too_low(key.protection, minimum)}")
+        reason = f"it made a key for {key.alg}" if key.alg != alg else _too_low(key.protection, minimum)
+        why.append(f"{_name(store)}: {reason}")
+        with suppress(KeyUnavailable):
+            store.delete(handle)
     raise _none(why)
 
 
