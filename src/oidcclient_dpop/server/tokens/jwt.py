@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import oidcclient
 from oidcclient.hooks import Flow
@@ -25,9 +25,9 @@ __all__ = ["JWT_ALGORITHMS", "JWTAccessTokens"]
 JWT_ALGORITHMS = tuple(alg for alg in ALGORITHMS if alg != "ES256K")
 """All that an access token may be signed with: asymmetric ones (RFC 9068 section 2.1), never `none`, never a MAC."""
 
-PARTS = 3  # RFC 7515 section 7.1
 LONGEST_TOKEN = 16_384  # characters; servers take no longer header fields by far
 _REQUIRED = ("iss", "exp", "aud", "sub")  # RFC 9068 section 2.2, those that mean something here
+_Keys = tuple[KnownKeys, tuple[ProofKey, ...]]  # a key set, and those in it that a token may be signed with
 _TYPES = ("at+jwt", "application/at+jwt")  # RFC 9068 section 4, and nothing else
 
 
@@ -93,8 +93,11 @@ class JWTAccessTokens:
             InvalidAccessToken: It may not be used here.
             AuthorizationServerUnavailable: The keys could not be fetched.
         """
-        known = self._cache.find(token, now)
-        return self._remote.run(self._check(token, now)) if known is None else known
+        if (known := self._cache.find(token, now)) is not None:
+            return known
+        parts = _parts(token)
+        keys = self._keys.at_once(parts.header, now) or self._remote.run(self._candidates(parts.header, now))
+        return self._checked(token, parts, keys, now)
 
     async def check_async(self, token: str, *, now: float) -> CheckedToken:
         """
@@ -104,26 +107,26 @@ class JWTAccessTokens:
             InvalidAccessToken: It may not be used here.
             AuthorizationServerUnavailable: The keys could not be fetched.
         """
-        known = self._cache.find(token, now)
-        return await self._remote.run_async(self._check(token, now)) if known is None else known
+        if (known := self._cache.find(token, now)) is not None:
+            return known
+        parts = _parts(token)
+        keys = self._keys.at_once(parts.header, now)
+        if keys is None:
+            keys = await self._remote.run_async(self._candidates(parts.header, now))
+        return self._checked(token, parts, keys, now)
 
-    def _check(self, token: str, now: float) -> Flow[CheckedToken]:
-        header, payload, signature = _parts(token)
-        signed = token[: token.rindex(".")].encode("ascii")
-        known = yield from self._keys.current(now)
-        key = known.by_header.get(header)
-        if key is not None:
-            _check_signature((key,), signed, signature)
-        else:
-            known, candidates = yield from self._candidates(header, known, now)
-            known.keep(header, _check_signature(candidates, signed, signature))
-        checked = checked_token(_object(payload), self._rules, now)
+    def _checked(self, token: str, parts: _Parts, keys: _Keys, now: float) -> CheckedToken:
+        known, candidates = keys
+        key = _check_signature(candidates, token[: token.rindex(".")].encode("ascii"), parts.signature)
+        known.keep(parts.header, key)
+        checked = checked_token(_object(parts.payload), self._rules, now)
         self._cache.keep(token, checked, now)
         return checked
 
-    def _candidates(self, header: str, known: KnownKeys, now: float) -> Flow[tuple[KnownKeys, tuple[ProofKey, ...]]]:
-        """Read a header that was not seen before, and find the keys it may mean."""
+    def _candidates(self, header: str, now: float) -> Flow[_Keys]:
+        """Find the keys that a header may mean, which was not seen before or not lately."""
         algorithm, kid = self._header(header)
+        known = yield from self._keys.current(now)
         if not (found := known.candidates(kid, algorithm)):  # OIDC Core 10.1.1: the keys may have changed
             known = yield from self._keys.again(now)
             found = known.candidates(kid, algorithm)
@@ -153,11 +156,17 @@ def audiences_of(audience: str | Collection[str]) -> frozenset[str]:
     return names
 
 
-def _parts(token: str) -> tuple[str, str, str]:
-    parts = token.split(".") if len(token) <= LONGEST_TOKEN and token.isascii() else []
-    if len(parts) != PARTS:
-        raise InvalidAccessToken("format", "The access token is no signed JWT")
-    return parts[0], parts[1], parts[2]
+class _Parts(NamedTuple):
+    header: str
+    payload: str
+    signature: str
+
+
+def _parts(token: str) -> _Parts:
+    try:
+        return _Parts(*(token.split(".") if len(token) <= LONGEST_TOKEN and token.isascii() else ()))
+    except TypeError:
+        raise InvalidAccessToken("format", "The access token is no signed JWT") from None
 
 
 def _object(segment: str) -> dict[str, Any]:
