@@ -59,7 +59,8 @@ class Desk:
         self.sessions = folder / "sessions"
         self._patch = monkeypatch
         for name in VARIABLES:
-            monkeypatch.delenv(f"OIDCCLIENT_{name}", raising=False)
+            monkeypatch.setenv(f"OIDCCLIENT_{name}", "")  # remembered, so that whatever the command sets is undone
+            monkeypatch.delenv(f"OIDCCLIENT_{name}")
         monkeypatch.setenv("OIDCCLIENT_CONFIG", str(self.config))
         monkeypatch.setenv("OIDCCLIENT_HOME", str(folder / "home"))
         monkeypatch.setenv("BROWSER", f"{sys.executable} {self._visitor()} %s")

@@ -9,20 +9,14 @@ from oidcclient import UsageError
 
 from .settings import Settings
 
-__all__ = ["FLOWS", "Way", "way_of"]
-
-Way = oidcclient.Loopback | oidcclient.Device | oidcclient.Paste | oidcclient.Auto
+__all__ = ["way_of"]
 
 FLOWS = ("browser", "device", "paste")
 
 
-def way_of(settings: Settings, flow: str | None) -> Way:
+def way_of(settings: Settings) -> oidcclient.Auto:
     """
-    Return the way to sign in.
-
-    Args:
-        settings: The profile's settings; what its `flow` says, `OIDCCLIENT_FLOW` may change.
-        flow: The way that the command line names.
+    Return the ways to sign in, to choose from by what is there.
 
     Raises:
         UsageError: A setting does not fit.
@@ -36,9 +30,6 @@ def way_of(settings: Settings, flow: str | None) -> Way:
     )
     device = oidcclient.Device(qr=settings.switch("qr"))
     paste = oidcclient.Paste(redirect_uri=settings.text("redirect_uri"))
-    if flow is not None:
-        chosen: dict[str, Way] = {"browser": loopback, "device": device, "paste": paste}
-        return chosen[flow]
     return oidcclient.Auto(loopback=loopback, device=device, paste=paste, flow=_flow(settings))
 
 

@@ -14,7 +14,7 @@ from oidcclient.cli.config import check_name, read_config
 from oidcclient.cli.countdown import Countdown
 from oidcclient.cli.run import Run
 from oidcclient.cli.settings import DEFAULT_TIMEOUT, Settings
-from oidcclient.cli.ways import Way, way_of
+from oidcclient.cli.ways import way_of
 
 __all__ = ["command"]
 
@@ -81,9 +81,8 @@ def command(run: Run, profile: str | None, *, save_as: str | None, no_browser: b
     """Sign a person in."""
     settings = chosen(run, profile, save_as, flags)
     store = run.store(settings)
-    if no_browser:
-        os.environ["OIDCCLIENT_NO_BROWSER"] = "1"
-    session = sign_in(run, settings, store, way_of(settings, flags["flow"]))
+    set_flow(flags["flow"], no_browser=no_browser)
+    session = sign_in(run, settings, store, way_of(settings))
     if save_as is not None:
         save(settings)
     record = store.load(session.key)
@@ -99,12 +98,21 @@ def chosen(run: Run, profile: str | None, save_as: str | None, flags: dict[str, 
     """Return the settings: those of the profile that is named or saved again, with the options on top."""
     if save_as is None:
         return run.settings(profile, **flags)
-    config = read_config()
-    base = profile or (save_as if check_name(save_as) in config.profiles else None)
+    check_name(save_as)
+    base = profile or (save_as if save_as in read_config().profiles else None)
     return run.settings(base, **flags).renamed(save_as)
 
 
-def sign_in(run: Run, settings: Settings, store: oidcclient.Store, way: Way) -> oidcclient.Session:
+def set_flow(flow: str | None, *, no_browser: bool) -> None:
+    """Let what the command line says of the way go before the variables, by which the library chooses."""
+    if flow is not None:
+        os.environ["OIDCCLIENT_FLOW"] = flow
+        os.environ.pop("OIDCCLIENT_NO_BROWSER", None)
+    if no_browser:
+        os.environ["OIDCCLIENT_NO_BROWSER"] = "1"
+
+
+def sign_in(run: Run, settings: Settings, store: oidcclient.Store, way: oidcclient.Auto) -> oidcclient.Session:
     """Sign the person in."""
     timeout = settings.number("timeout") or DEFAULT_TIMEOUT
     with Countdown(timeout) as countdown:
