@@ -71,8 +71,7 @@ class OAuthServer(DPoPServer, DevkitServer):
         self.register_grant(RefreshGrant, [OpenIDRequest(core)])
         self.register_grant(ClientCredentialsGrant)
         self.register_grant(DeviceGrant, [OpenIDRequest(core)])
-        if core.controls.grants.legacy:
-            self.register_grant(LegacyPasswordGrant)
+        self.register_grant(LegacyPasswordGrant)  # the token endpoint lets none through unless it is switched on
 
     def authenticate_client(self, request: Any, methods: Any = AUTH_METHODS, endpoint: str = "token") -> Client:
         """Authenticate the client at any endpoint that is not for browsers, and check its DPoP proof.
