@@ -12,7 +12,7 @@ from .answers import Answer
 from .core import Core
 from .exchange import Exchange
 from .store import CODE_LIFETIME, AuthorizationCode
-from .why import cut, error_of
+from .why import cut, error_of, proof_thumbprint
 
 
 def hint(core: Core, exchange: Exchange, answer: Answer) -> str:
@@ -21,17 +21,40 @@ def hint(core: Core, exchange: Exchange, answer: Answer) -> str:
     return _HINTS[error](core, exchange) if error in _HINTS else ""
 
 
+def _grant_hint(core: Core, exchange: Exchange) -> str:
+    grant_type = exchange.value("grant_type")
+    if grant_type == "authorization_code":
+        return _code_hint(core, exchange)
+    return _refresh_hint(core, exchange) if grant_type == "refresh_token" else ""
+
+
+def _refresh_hint(core: Core, exchange: Exchange) -> str:
+    """Say whose a refresh token is, and which key it is bound to."""
+    record = core.store.refresh_tokens.get(exchange.value("refresh_token") or "")
+    if record is None:
+        return ""
+    if exchange.value("client_id") not in {None, record.grant.client_id}:
+        return f"The refresh token was issued to {record.grant.client_id}."
+    return _key_hint((record.grant.confirmation or {}).get("jkt"), exchange)
+
+
+def _key_hint(bound: str | None, exchange: Exchange) -> str:
+    """Say which key it should have been (RFC 9449 sections 5 and 10)."""
+    made_by = proof_thumbprint(exchange)
+    if bound is None or made_by in {None, bound}:
+        return ""
+    return f"It is bound to the key with the thumbprint {bound}, the proof was made by {made_by}"
+
+
 def _code_hint(core: Core, exchange: Exchange) -> str:
     """Say what is wrong with a code."""
-    if exchange.value("grant_type") != "authorization_code":
-        return ""
     record = core.store.codes.get(exchange.value("code") or "")
     if record is None:
         return "This provider never issued such a code; codes do not outlive the provider."
     if exchange.value("client_id") not in {None, record.grant.client_id}:
         return f"The code was issued to {record.grant.client_id}."
     if not record.used:
-        return ""  # it was something else: the code is still good
+        return _key_hint(record.dpop_jkt, exchange)  # the code is still good
     return _spent_code_hint(core, exchange, record)
 
 
@@ -94,6 +117,6 @@ def _basic_user(value: str) -> str | None:
 
 
 _HINTS: Mapping[str, Callable[[Core, Exchange], str]] = {
-    "invalid_grant": _code_hint,
+    "invalid_grant": _grant_hint,
     "invalid_client": _client_hint,
 }

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from joserfc.errors import JoseError
 from joserfc.jwk import import_key
 
 from oidcclient_dpop.server import ProofRefused, Rule
@@ -165,8 +166,16 @@ def _ath(proof: Proof) -> str:
 
 
 def _jkt(proof: Proof) -> str:
-    received = import_key(dict(proof.header["jwk"])).thumbprint()  # a good key: its signature verified
-    return _against(f"the key with the thumbprint {proof.jkt}", received)
+    return _against(f"the key with the thumbprint {proof.jkt}", proof_thumbprint(proof.exchange))
+
+
+def proof_thumbprint(exchange: Exchange) -> str | None:
+    """Return the thumbprint of the key that a request's proof names (RFC 7638), if it names one."""
+    jwk = _read(exchange.header("dpop") or "")[0].get("jwk")
+    try:
+        return import_key(dict(jwk)).thumbprint() if isinstance(jwk, dict) else None
+    except (JoseError, ValueError):
+        return None
 
 
 def _replay(proof: Proof) -> str:

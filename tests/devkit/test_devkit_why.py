@@ -201,8 +201,29 @@ def quoted(secret: str) -> tuple[str, str]:
 def test_a_bound_code_that_is_still_good_is_not_called_used(dpop: DPoPApp) -> None:
     code = dpop.code(dpop_jkt="A" * 43)
     dpop.redeem(code)
-    assert "another key" in why(dpop)
+    assert f"bound to the key with the thumbprint {'A' * 43}, the proof was made by {dpop.key.jkt}" in why(dpop)
     assert "once" not in why(dpop)
+
+
+def test_a_refresh_with_another_key_is_explained(dpop: DPoPApp) -> None:
+    token, other = dpop.tokens()["refresh_token"], new_key()
+    dpop.refresh(token, other)
+    assert f"thumbprint {dpop.key.jkt}, the proof was made by {other.jkt}" in why(dpop)
+    dpop.provider.add_client("other")
+    dpop.refresh(token, form={"client_id": "other"})
+    assert "issued to devkit-desktop" in why(dpop)
+    assert token not in why(dpop)
+
+
+@pytest.mark.parametrize("jwk", [b"7", b'{"kty":"EC"}', b'{"kty":"none"}'])
+def test_a_proof_that_nobody_looked_at_is_no_reason(dpop: DPoPApp, jwk: bytes) -> None:
+    token = dpop.tokens()["refresh_token"]
+    dpop.refresh(token)
+    dpop.provider.misbehave("dpop.ignored_at_refresh")
+    form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": dpop.provider.client_id}
+    dpop.app.post("/token", form, dpop=jwt_with(b'{"jwk":%s}' % jwk))
+    assert why(dpop).splitlines()[0].startswith("invalid_grant: The refresh token was used before")
+    assert "thumbprint" not in why(dpop)
 
 
 @pytest.mark.parametrize(
