@@ -4,15 +4,27 @@ import asyncio
 import base64
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import oidcclient
 from oidcclient.protocol import PrivateKeyJwt
-from oidcclient_dpop.server import AuthorizationServerUnavailable, IntrospectedTokens, InvalidAccessToken
+from oidcclient_devkit import Provider
+from oidcclient_devkit.clients import SHARED_SECRET
+from oidcclient_dpop.server import (
+    AuthorizationServerUnavailable,
+    IntrospectedTokens,
+    InvalidAccessToken,
+    ProtectedResource,
+)
+from oidcclient_dpop.server.wsgi import DPoPMiddleware
 from tests.resource_server.lab import API
 from tests.resource_server.server import Server
+from tests.resource_server.serving import serve_wsgi
+from tests.resource_server.signed_in import signed_in
+from tests.resource_server.test_resource_wsgi import who
 
 NOW = time.time()
 POLICY = oidcclient.Policy(allow_http_loopback=True, http_timeout=5)
@@ -95,6 +107,7 @@ def test_the_api_proves_who_it_is_with_a_key(server: Server, answer: dict[str, A
         ({"nbf": NOW + 3600}, "nbf"),
         ({"token_type": "Bearer"}, "token_type"),
         ({"token_type": 5}, "token_type"),
+        ({"token_type": "refresh_token", "cnf": None}, "token_type"),
         ({"token_type": "DPoP", "cnf": None}, "token_type"),
         ({"token_type": "DPoP", "cnf": {"x5t#S256": "x"}}, "token_type"),
     ],
@@ -184,6 +197,28 @@ def test_a_bad_answer_is_not_remembered(server: Server, answer: dict[str, Any]) 
     assert reason(tokens) == "inactive"
     answer["active"] = True
     tokens.check("opaque", now=NOW)
+
+
+def test_tokens_of_the_devkit_are_asked_about_at_the_devkit(oidc_provider: Provider, tmp_path: Path) -> None:
+    """The whole way, from the sign-in to a revocation."""
+
+    def app_at(url: str) -> Any:
+        tokens = IntrospectedTokens(
+            oidc_provider.issuer,
+            url,
+            client_id="devkit-confidential-basic",
+            client_auth=oidcclient.ClientSecretBasic(SHARED_SECRET),
+            policy=POLICY,
+            cached=0,
+        )
+        return DPoPMiddleware(who, ProtectedResource(url, tokens))
+
+    with serve_wsgi(app_at) as url, signed_in(oidc_provider, tmp_path, url) as calls:
+        assert calls.get("/me").json() == {"sub": oidc_provider.users["ann"].sub}
+        assert oidc_provider.requests.of("introspect")[-1].header("dpop") is None
+        oidc_provider.revoke_grants()
+        with pytest.raises(oidcclient.SessionExpired):  # what our client makes of invalid_token
+            calls.get("/me")
 
 
 def test_the_same_on_an_event_loop(server: Server, answer: dict[str, Any]) -> None:

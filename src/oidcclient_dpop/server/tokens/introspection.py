@@ -152,10 +152,8 @@ class _Endpoint:
 
 
 def _check_type(members: Mapping[str, Any], checked: CheckedToken) -> None:
-    """RFC 9449 section 6.2: the type of a bound token, if it is there, is DPoP; and the reverse."""
+    """RFC 9449 section 6.2: the type of a bound token, if it is there, is DPoP; of any other it is Bearer."""
     kind = members.get("token_type")
-    if kind is None:
-        return
-    is_dpop = isinstance(kind, str) and kind.lower() == "dpop"  # RFC 6749 section 5.1: without case
-    if is_dpop != (checked.jkt is not None):
+    wanted = "bearer" if checked.jkt is None else "dpop"
+    if kind is not None and not (isinstance(kind, str) and kind.lower() == wanted):  # RFC 6749 section 5.1: no case
         raise InvalidAccessToken("token_type", "The access token's type and its binding do not fit")
