@@ -1,5 +1,6 @@
 """Fixtures: a fresh provider for each test, and a person with a browser."""
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ def oidc_provider(oidc_keys: "Keys") -> "Iterator[Provider]":
     """A running OpenID provider with a protected API."""
     from .provider import Provider  # noqa: PLC0415 - likewise
 
+    # Below a test that fails, pytest shows what was logged: why the provider refused a request.
+    logging.getLogger("oidcclient_devkit.requests").setLevel(logging.INFO)
     with Provider(keys=oidc_keys) as provider:
         yield provider
 

@@ -78,7 +78,8 @@ class RequestLog(list[RecordedRequest]):
             at=at,
         )
         self.append(request)
-        LOGGER.info("%s", request)
+        if LOGGER.isEnabledFor(logging.INFO):
+            LOGGER.info("%s", str(request))  # not the request itself: a log's handler may look into it
 
     def of(self, endpoint: str) -> list[RecordedRequest]:
         """Return the requests to one endpoint."""

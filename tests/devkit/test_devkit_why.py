@@ -403,6 +403,23 @@ def test_what_came_from_outside_is_shown_in_part(app: App) -> None:
     assert len(why(app)) < 1500
 
 
+pytest_plugins = ["pytester"]
+
+
+def test_a_failed_test_shows_why_the_provider_refused(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import urllib.request
+
+        def test_it(oidc_provider):
+            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{oidc_provider.api}/me")
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Captured log call*", "*401  GET /me at the API", "*No access token was sent"])
+
+
 # The page
 
 
