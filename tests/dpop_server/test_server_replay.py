@@ -66,6 +66,17 @@ def test_what_has_expired_is_forgotten_bit_by_bit() -> None:
     assert used(cache, replace(PROOF, jti="150"), later)
 
 
+def test_what_has_not_expired_is_not_forgotten_along_with_what_has() -> None:
+    cache = MemoryReplayCache()
+    live = [replace(PROOF, jti=str(number)) for number in range(8)]
+    for proof in (replace(PROOF, expires_at=NOW + 1), *live):
+        assert not used(cache, proof)
+    for number in range(10, 20):
+        assert not used(cache, replace(PROOF, jti=str(number)), NOW + 5)
+    assert all(used(cache, proof, NOW + 5) for proof in live)
+    assert all(used(cache, proof, NOW + 60) for proof in live), "to the last moment"
+
+
 def test_how_many_proofs_are_live_is_told() -> None:
     cache = MemoryReplayCache()
     for number in range(100):
@@ -108,6 +119,7 @@ def test_a_full_memory_refuses_and_recovers() -> None:
 def test_a_capacity_is_positive() -> None:
     with pytest.raises(ValueError, match="positive"):
         MemoryReplayCache(0)
+    assert not used(MemoryReplayCache(1), PROOF)
 
 
 def test_many_threads_use_a_proof_once() -> None:
