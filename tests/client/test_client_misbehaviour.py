@@ -169,6 +169,25 @@ API = {
     "api.step_up": (401, 1),
     "api.unavailable": (503, 1),
 }
+DEVICE: dict[str, tuple[type[oidcclient.OidcError], str | None]] = {
+    "device_authorization.missing_device_code": (R, "device_code"),
+    "device_authorization.missing_user_code": (R, "user_code"),
+    "device_authorization.missing_verification_uri": (R, "verification_uri"),
+    "device_authorization.missing_expires_in": (R, "expires_in"),
+    "device_authorization.http_verification_uri": (R, "verification_uri"),
+    "device_authorization.bad_verification_uri": (R, "verification_uri"),
+    "device_authorization.bad_complete_uri": (R, "verification_uri"),
+    "device_authorization.hostile_user_code": (R, "user_code"),
+    "device_authorization.error": (O, "error"),
+    "device_authorization.too_many_requests": (T, None),
+    "device_authorization.unavailable": (T, None),
+    "device_authorization.redirect": (R, "status"),
+    "device_authorization.not_json": (R, "json"),
+    "device_authorization.huge": (R, "size"),
+    "device_authorization.slow": (T, None),
+}
+DEVICE_ALLOWED = ("device_authorization.missing_complete_uri", "device_authorization.old_name")
+DEVICE_WAITS = ("token.pending", "token.slow_down")
 ELSEWHERE = {  # tests of their own below
     *("jwks.slow", "userinfo.slow", "jwks.no_kid", "metadata.mixed_up"),
     "api.redirect_to_other_host",
@@ -177,6 +196,7 @@ ELSEWHERE = {  # tests of their own below
 
 def test_every_misbehaviour_of_the_devkit_is_met() -> None:
     met = {*REFUSED, *ALLOWED, *KEPT_WAITING, *SLOW, *USERINFO_JSON, *USERINFO_SIGNED, *REVOKE, *API, *ELSEWHERE}
+    met |= {*DEVICE, *DEVICE_ALLOWED, *DEVICE_WAITS}
     of_proofs = {name for name in MISBEHAVIOURS if "dpop" in name}  # met by the add-on's tests
     assert set(MISBEHAVIOURS) == met | of_proofs
 
@@ -490,3 +510,42 @@ def test_a_token_does_not_follow_a_redirect_to_another_host(
         with session.http(oidc_provider.api, trust_env=False, follow_redirects=follow) as api:
             assert api.get("/me").status_code == (401 if follow else 302)
         assert all(request.header("authorization") is None for request in other.requests)
+
+
+# Another device
+
+
+@pytest.mark.parametrize("name", DEVICE)
+def test_what_no_person_should_be_shown_is_refused(make_client: MakeClient, oidc_provider: Provider, name: str) -> None:
+    """RFC 8628 section 3.2; the page and the code go to a terminal and to a browser."""
+    kind, rule = DEVICE[name]
+    oidc_provider.misbehave(name, **({"seconds": 3} if name.endswith("slow") else {}))
+    shown: list[oidcclient.DeviceCode] = []
+    policy = oidcclient.Policy(allow_http_loopback=True, http_timeout=0.5)
+    with pytest.raises(kind) as refusal:
+        make_client(policy=policy).login(via=oidcclient.Device(show=shown.append), timeout=20)
+    assert rule in {None, refusal.value.rule}
+    assert "\x1b" not in str(refusal.value)
+    assert shown == []
+    assert oidc_provider.count("token") == 0
+
+
+@pytest.mark.parametrize("name", DEVICE_ALLOWED)
+def test_an_oddity_of_the_device_page_is_no_reason_to_fail(
+    make_client: MakeClient, oidc_provider: Provider, name: str
+) -> None:
+    oidc_provider.set_device_codes(interval=0)
+    oidc_provider.misbehave(name)
+    via = oidcclient.Device(show=lambda code: oidc_provider.approve_device(code.user_code))
+    assert make_client().login(via=via, timeout=20).user.sub
+
+
+@pytest.mark.parametrize("name", DEVICE_WAITS)
+def test_a_poll_that_never_ends_does(make_client: MakeClient, oidc_provider: Provider, name: str) -> None:
+    """RFC 8628 section 3.5: after `slow_down` there are five seconds more between two polls."""
+    oidc_provider.set_device_codes(interval=0)
+    oidc_provider.misbehave(name)
+    via = oidcclient.Device(show=lambda code: oidc_provider.approve_device(code.user_code))
+    with pytest.raises(oidcclient.LoginTimedOut):
+        make_client().login(via=via, timeout=1.5)
+    assert oidc_provider.count("token") == 1

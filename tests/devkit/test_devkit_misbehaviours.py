@@ -110,6 +110,26 @@ REVOKE: dict[str, Check] = {
 }
 
 
+DEVICE: dict[str, Check] = {
+    "missing_device_code": lambda a, _: "device_code" not in a.json(),
+    "missing_user_code": lambda a, _: "user_code" not in a.json(),
+    "missing_verification_uri": lambda a, _: "verification_uri" not in a.json(),
+    "missing_expires_in": lambda a, _: "expires_in" not in a.json(),
+    "missing_complete_uri": lambda a, _: "verification_uri_complete" not in a.json(),
+    "old_name": lambda a, p: a.json()["verification_url"] == f"{p.issuer}/device" and len(a.json()) == 6,
+    "http_verification_uri": lambda a, _: a.json()["verification_uri"].startswith("http://login.example.com/"),
+    "bad_verification_uri": lambda a, _: a.json()["verification_uri"].startswith("javascript:"),
+    "bad_complete_uri": lambda a, _: a.json()["verification_uri_complete"].startswith("file:"),
+    "hostile_user_code": lambda a, _: "\x1b" in a.json()["user_code"],
+    "error": lambda a, _: a.json()["error"] == "unauthorized_client",
+    "too_many_requests": lambda a, _: a.status_code == 429 and a.headers["retry-after"] == "1",
+    "unavailable": lambda a, _: a.status_code == 503 and a.headers["retry-after"] == "1",
+    "redirect": lambda a, _: a.headers["location"] == "https://attacker.example/device",
+    "not_json": lambda a, _: a.text.startswith(WEB_PAGE),
+    "huge": lambda a, _: len(a.content) > 8_000_000,
+}
+
+
 def challenge(answer: httpx.Response) -> str:
     return str(answer.headers["www-authenticate"])
 
@@ -193,6 +213,7 @@ FORMS: dict[str, tuple[dict[str, Any], int]] = {
 
 OTHERWISE_TESTED = {
     *(f"{place}.slow" for place in ("metadata", "jwks", "token", "par", "userinfo", "revoke")),
+    *("device_authorization.slow", "token.pending", "token.slow_down"),
     *(f"callback.{name}" for name in ("fragment", "form_post", "status_307")),
     "id_token.absent",
     "id_token.not_a_jwt",
@@ -209,6 +230,7 @@ def test_every_misbehaviour_is_tested_here() -> None:
         "callback": CALLBACK,
         "revoke": REVOKE,
         "api": API,
+        "device_authorization": DEVICE,
     }
     names = {f"{place}.{name}" for place, table in tables.items() for name in table}
     names |= {f"id_token.{name}" for name in (*CLAIMS, *FORMS)}
@@ -263,6 +285,33 @@ def test_revoke(app: Any, name: str) -> None:
     assert not _holds(REVOKE[name], app.post("/revoke", form), app.provider)
     app.provider.misbehave(f"revoke.{name}")
     assert REVOKE[name](app.post("/revoke", form), app.provider)
+
+
+def ask_for_codes(app: Any) -> httpx.Response:
+    answer: httpx.Response = app.post("/device-authorization", {"client_id": app.provider.client_id})
+    return answer
+
+
+@pytest.mark.parametrize("name", DEVICE)
+def test_device_authorization(app: Any, name: str) -> None:
+    assert not _holds(DEVICE[name], ask_for_codes(app), app.provider)
+    app.provider.misbehave(f"device_authorization.{name}")
+    assert DEVICE[name](ask_for_codes(app), app.provider)
+
+
+@pytest.mark.parametrize(("name", "error"), [("pending", "authorization_pending"), ("slow_down", "slow_down")])
+def test_polls_alone_are_told_to_wait(app: Any, name: str, error: str) -> None:
+    app.provider.sign_in_as("ann")
+    app.provider.misbehave(f"token.{name}")
+    assert app.redeem(app.sign_in()["code"]).status_code == 200
+    codes = ask_for_codes(app).json()
+    app.provider.approve_device(codes["user_code"])
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+        "device_code": codes["device_code"],
+        "client_id": app.provider.client_id,
+    }
+    assert app.post("/token", form).json()["error"] == error
 
 
 @pytest.mark.parametrize("name", API)
@@ -453,11 +502,11 @@ def test_a_name_nobody_has_is_refused(oidc_provider: Provider, name: str) -> Non
         oidc_provider.misbehave(name)
 
 
-@pytest.mark.parametrize("place", ["metadata", "jwks", "token", "par", "userinfo", "revoke"])
+@pytest.mark.parametrize("place", ["metadata", "jwks", "token", "par", "userinfo", "revoke", "device_authorization"])
 def test_an_answer_can_take_longer_than_a_client_waits(app: Any, place: str) -> None:
-    path = {"metadata": OIDC}.get(place, f"/{place}")
+    path = {"metadata": OIDC, "device_authorization": "/device-authorization"}.get(place, f"/{place}")
     app.provider.misbehave(f"{place}.slow", seconds=60)
-    method = "POST" if place in {"token", "par", "revoke"} else "GET"
+    method = "POST" if place in {"token", "par", "revoke", "device_authorization"} else "GET"
     with pytest.raises(httpx.ReadTimeout):
         app.http.request(method, f"{app.provider.issuer}{path}", timeout=0.05)
 

@@ -1,6 +1,7 @@
 """Everything a provider can do wrong, by name.
 
-A name is `place.what`; the places are metadata, jwks, par, callback, token, id_token, userinfo, revoke, api and dpop.
+A name is `place.what`; the places are metadata, jwks, par, callback, device_authorization, token, id_token, userinfo,
+revoke, api and dpop.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from oidcclient_devkit.exchange import Exchange
 
 from .api import API
 from .callback import CALLBACK
+from .device import DEVICE
 from .documents import JWKS, METADATA
 from .dpop import DPOP
 from .draft import Draft
@@ -29,6 +31,7 @@ MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
         ("jwks", JWKS),
         ("par", PAR),
         ("callback", CALLBACK),
+        ("device_authorization", DEVICE),
         ("token", TOKEN),
         ("id_token", ID_TOKEN),
         ("userinfo", USERINFO),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from oidcclient_devkit.answers import Answer, error_answer, json_answer
+from oidcclient_devkit.grant_rules import DEVICE_CODE
 from oidcclient_devkit.store import REQUEST_URI_PREFIX
 
 from .documents import body, change, huge, redirect, slow
@@ -32,6 +33,10 @@ def problem(status: int, error: str, *headers: tuple[str, str]) -> Callable[[Ans
         return answer
 
     return act
+
+
+def _polls(scene: Scene) -> bool:
+    return scene.exchange.value("grant_type") == DEVICE_CODE
 
 
 def _set(**members: Any) -> Callable[[Answer, Scene], Answer]:
@@ -91,6 +96,10 @@ TOKEN: Mapping[str, BadAnswer] = {
         "is 503 with Retry-After (option `retry_after`)",
         problem(503, "temporarily_unavailable", ("Retry-After", "1")),
     ),
+    "pending": BadAnswer(
+        "is authorization_pending, whatever was decided (device code)", problem(400, "authorization_pending"), _polls
+    ),
+    "slow_down": BadAnswer("is slow_down (device code)", problem(400, "slow_down"), _polls),
     "slow": BadAnswer("takes long (option `seconds`)", slow),
 }
 
