@@ -91,11 +91,11 @@ def keep(plan: SignInPlan, begun: Begun, grant: Granted) -> Flow[SessionRecord]:
     _check_account(plan, id_token)
     _report(plan, tokens, id_token)
     record = _record(plan, begun, tokens, id_token, grant.now)
-    yield from _store(plan, record)
+    yield from _store(plan, begun, record)
     return record
 
 
-def _store(plan: SignInPlan, record: SessionRecord) -> Flow[None]:
+def _store(plan: SignInPlan, begun: Begun, record: SessionRecord) -> Flow[None]:
     """
     Save the session, under its lock: a refresh of an older session of this account must not end after us and win.
 
@@ -109,6 +109,7 @@ def _store(plan: SignInPlan, record: SessionRecord) -> Flow[None]:
     try:
         previous = yield from run(lambda: _previous(plan, record.key))
         yield from run(lambda: plan.store.save(record, current=True))
+        begun.hooks.stored = True
     finally:
         if lock is not None:
             lock.release()

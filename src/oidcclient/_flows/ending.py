@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 
 from oidcclient._words.clock import Clock
 from oidcclient._words.effects import Flow, run
@@ -25,7 +25,9 @@ from .exchange import BoundHooks, authenticator, with_aliases
 from .provider import Provider, fetch_metadata
 from .refresh import lock_record
 
-__all__ = ["EndPlan", "forget_state", "logout_here", "logout_there", "revoke"]
+__all__ = ["EndPlan", "forget_state", "forgetting_after", "logout_here", "logout_there", "revoke"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +175,33 @@ def forget_state(hooks: Iterable[Hook], state: Mapping[str, dict[str, Json]], em
     for hook in hooks:
         if isinstance(hook, Forgets) and hook.name in state:
             try:
-                yield from hook.forget(state[hook.name])
+                yield from _forgotten(hook, state[hook.name])
             except Exception as fault:  # noqa: BLE001 - a hook's author may raise what they like
                 why = fault if isinstance(fault, OidcError) else type(fault).__name__
                 emit(Notice(f"What {hook.name} kept for the session could not be removed: {why}."))
+
+
+def _forgotten(hook: Forgets, state: Mapping[str, Json]) -> Flow[None]:
+    """Let a hook remove what a state refers to; begin anew if the task was cancelled before it could."""
+    try:
+        yield from hook.forget(state)
+    except (Exception, GeneratorExit):
+        raise
+    except BaseException:
+        yield from hook.forget(state)
+        raise
+
+
+def forgetting_after(
+    flow: Flow[T], hooks: Iterable[Hook], state: Mapping[str, dict[str, Json]], emit: EventHandler
+) -> Flow[T]:
+    """Go through a flow; then, and also if it was interrupted, let each hook remove what its state refers to."""
+    try:
+        result = yield from flow
+    except GeneratorExit:
+        raise
+    except BaseException:
+        yield from forget_state(hooks, state, emit)
+        raise
+    yield from forget_state(hooks, state, emit)
+    return result

@@ -70,11 +70,13 @@ class BoundHooks:
     Args:
         hooks: The hooks with their contexts. Which powers each has is looked up here, once, and not for each request.
 
-    `signer` is the hook that can sign a request to an API at once, if it is the only one that such a request passes.
+    `signer` is the hook that can sign a request to an API at once, if it is the only one that such a request passes;
+    `stored` tells that what the hooks keep is in a stored session.
     """
 
     def __init__(self, hooks: tuple[BoundHook, ...] = ()) -> None:
         self.hooks = hooks
+        self.stored = False
         self.binds = any(getattr(bound.hook, "binds", False) for bound in hooks)
         self._wrapping = tuple(
             (bound.hook, bound.context) for bound in reversed(hooks) if isinstance(bound.hook, WrapsExchanges)

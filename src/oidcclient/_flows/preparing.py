@@ -41,11 +41,18 @@ def _prepared(hooks: BoundHooks, go_on: Callable[[], Flow[T]]) -> Flow[T]:
 
 
 def forgetting(plan: SignInPlan, hooks: BoundHooks, flow: Flow[T]) -> Flow[T]:
-    """Go through a flow; if it fails, whatever failed, let the hooks remove what they made for the sign-in."""
+    """
+    Go through a flow; if it fails, whatever failed, let the hooks remove what they made for the sign-in.
+
+    Unless the session is stored by then: it is the session's from there on.
+    """
     try:
         return (yield from flow)
-    except (Exception, KeyboardInterrupt):
-        yield from forget_state(plan.hooks, hooks.states({}), plan.emit)
+    except GeneratorExit:
+        raise
+    except BaseException:  # Ctrl-C and a task that is cancelled, too
+        if not hooks.stored:
+            yield from forget_state(plan.hooks, hooks.states({}), plan.emit)
         raise
 
 

@@ -72,9 +72,18 @@ async def _perform_async(effect: Effect, wire: Callable[[], AsyncWire]) -> Any:
             assert_never(effect)
 
 
+async def _perform_shielded(effect: Effect, wire: Callable[[], AsyncWire]) -> Any:
+    import anyio  # noqa: PLC0415 - as above
+
+    with anyio.CancelScope(shield=True):
+        return await _perform_async(effect, wire)
+
+
 async def drive_async(flow: Flow[T], wire: Callable[[], AsyncWire]) -> T:
     """
     Run a flow to its end in this task; blocking calls go to worker threads.
+
+    What a flow does after it was cancelled, to tidy up, is done whole: else each step of it would be cancelled again.
 
     Args:
         flow: The flow; closed in any case.
@@ -83,12 +92,15 @@ async def drive_async(flow: Flow[T], wire: Callable[[], AsyncWire]) -> T:
     Raises:
         OidcError: Whatever the flow raises.
     """
+    perform = _perform_async
     try:
         effect = next(flow)
         while True:
             try:
-                result = await _perform_async(effect, wire)
+                result = await perform(effect, wire)
             except BaseException as error:  # noqa: BLE001 - all of them belong to the flow, cancellation too
+                if not isinstance(error, Exception):
+                    perform = _perform_shielded
                 effect = flow.throw(error)
             else:
                 effect = flow.send(result)

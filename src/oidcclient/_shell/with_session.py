@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 
-from oidcclient._flows.ending import EndPlan, forget_state, logout_here, logout_there
+from oidcclient._flows.ending import EndPlan, forgetting_after, logout_here, logout_there
 from oidcclient._flows.ending import revoke as revoke_flow
 from oidcclient._flows.provider import fetch_metadata
 from oidcclient._flows.refresh import lock_record
@@ -73,12 +73,12 @@ def logout(
     if record is None:
         return
     make_wire = wires.for_thread()
-    address = yield from run(
+    farewell = run(
         lambda: _say_farewell(
             plan, lambda found: logout_there(plan, record, post_logout_redirect_uri, found), make_wire
         )
     )
-    yield from forget_state(core.hooks, record.hook_state, core.emit)
+    address = yield from forgetting_after(farewell, core.hooks, record.hook_state, core.emit)
     if browser or open_browser is not None:
         yield from run(lambda: _show_logout(core, address, open_browser))
 

@@ -157,10 +157,16 @@ def _write(path: Path, data: bytes) -> None:
     """Write a new file, and have it on the disk before its name is recorded anywhere."""
     descriptor = os.open(path, CREATE_FLAGS, FILE_MODE)
     try:
-        os.write(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:  # a disk that is full, for one: nobody would know its name
+        path.unlink(missing_ok=True)
+        raise
     if WINDOWS:  # a folder cannot be opened there; NTFS keeps a journal of names
         return
     descriptor = os.open(path.parent, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
