@@ -55,7 +55,7 @@ def raw_signature(r: bytes, s: bytes) -> bytes:
     Raises:
         ValueError: A number is zero or too large.
     """
-    parts = [number.lstrip(b"\0") for number in (r, s)]
-    if not all(0 < len(part) <= P256_BYTES for part in parts):
+    r, s = r.lstrip(b"\0"), s.lstrip(b"\0")
+    if not 0 < len(r) <= P256_BYTES or not 0 < len(s) <= P256_BYTES:
         raise ValueError("not a signature of P-256")
-    return b"".join(part.rjust(P256_BYTES, b"\0") for part in parts)
+    return r.rjust(P256_BYTES, b"\0") + s.rjust(P256_BYTES, b"\0")

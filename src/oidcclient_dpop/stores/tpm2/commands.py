@@ -135,9 +135,13 @@ class Tpm:
     def load(self, key: WrappedKey) -> int:
         """Load a key; return its handle."""
         parameters = sized(key.private) + sized(key.public)
+        if key.parent == c.SRK_HANDLE:
+            return self._load(key.parent, parameters)
         with self.parent(key.parent) as parent:
-            handle, _ = self.command(c.CC_LOAD, [parent], authorised=True, parameters=parameters, gives_handle=True)
-        return handle
+            return self._load(parent, parameters)
+
+    def _load(self, parent: int, parameters: bytes) -> int:
+        return self.command(c.CC_LOAD, [parent], authorised=True, parameters=parameters, gives_handle=True)[0]
 
     def sign(self, handle: int, digest: bytes) -> tuple[bytes, bytes]:
         """Return the two numbers of an ECDSA signature over a SHA-256 digest."""

@@ -16,7 +16,9 @@ __all__ = ["MalformedAnswer", "Reader", "build_command", "parse_header", "parse_
 
 # The size of a TPMS_AUTH_COMMAND, and it: no nonce, continueSession, the empty password.
 _PASSWORD: Final = struct.pack(">IIHBH", 9, RS_PW, 0, 1, 0)
-_AUTH_RESPONSE: Final = 5  # bytes of one without a nonce and an acknowledgment
+_HEADER: Final = struct.Struct(">HII")  # tag, size, code
+_U32: Final = struct.Struct(">I")
+_AUTH_RESPONSE: Final = struct.Struct(">HBH")  # TPMS_AUTH_RESPONSE without what the sizes are of
 
 
 class MalformedAnswer(Exception):
@@ -80,7 +82,7 @@ def build_command(code: int, handles: Sequence[int], *, authorised: bool, parame
         parameters: The rest.
     """
     body = struct.pack(f">{len(handles)}I", *handles) + (_PASSWORD if authorised else b"") + parameters
-    return struct.pack(">HII", ST_SESSIONS if authorised else ST_NO_SESSIONS, HEADER + len(body), code) + body
+    return _HEADER.pack(ST_SESSIONS if authorised else ST_NO_SESSIONS, HEADER + len(body), code) + body
 
 
 def parse_header(header: bytes) -> int:
@@ -102,21 +104,23 @@ def parse_response(response: bytes, *, authorised: bool, gives_handle: bool) -> 
         authorised: Whether the command had a session; the answer has one then, unless it failed.
         gives_handle: Whether the answer starts with a handle, unless the command failed.
     """
-    reader = Reader(response)
-    tag, size, code = struct.unpack(">HII", reader.take(HEADER))
-    if size != len(response):
-        raise MalformedAnswer("its length is not what it says")
-    if code:
-        return code, 0, Reader(b"")
-    if tag != (ST_SESSIONS if authorised else ST_NO_SESSIONS):
-        raise MalformedAnswer("it does not belong to the command")
-    handle = reader.u32() if gives_handle else 0
-    if not authorised:
-        return 0, handle, Reader(reader.take(size - HEADER - (4 if gives_handle else 0)))
-    parameters = reader.take(reader.u32())
-    # TPMS_AUTH_RESPONSE: nonce, attributes, acknowledgment; for a password the first and the last are empty.
-    nonce, _, acknowledgment = struct.unpack(">HBH", reader.take(_AUTH_RESPONSE))
-    if nonce or acknowledgment:
+    try:
+        tag, size, code = _HEADER.unpack_from(response)
+        if size != len(response):
+            raise MalformedAnswer("its length is not what it says")
+        if code:
+            return code, 0, Reader(b"")
+        if tag != (ST_SESSIONS if authorised else ST_NO_SESSIONS):
+            raise MalformedAnswer("it does not belong to the command")
+        handle, first = (*_U32.unpack_from(response, HEADER), HEADER + 4) if gives_handle else (0, HEADER)
+        if not authorised:
+            return 0, handle, Reader(response[first:])
+        (length,) = _U32.unpack_from(response, first)
+        first += 4
+        # For a password the first and the last are empty.
+        nonce, _, acknowledgment = _AUTH_RESPONSE.unpack_from(response, first + length)
+    except struct.error:
+        raise MalformedAnswer("it ends too early") from None
+    if nonce or acknowledgment or first + length + _AUTH_RESPONSE.size != size:
         raise MalformedAnswer("it belongs to a session of another kind")
-    reader.end()
-    return 0, handle, Reader(parameters)
+    return 0, handle, Reader(response[first : first + length])
