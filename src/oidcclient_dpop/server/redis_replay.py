@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING
 try:
     from redis.exceptions import RedisClusterException, RedisError
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("to remember proofs in Redis: pip install 'oidcclient-dpop[redis]'") from error
+    raise ModuleNotFoundError(
+        "to remember proofs in Redis: pip install 'oidcclient-dpop[redis]'", name=error.name
+    ) from error
 
 from .errors import ProofRefused, ReplayUnavailable, Rule
 from .replay import replay_key

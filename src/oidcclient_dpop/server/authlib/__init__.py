@@ -15,7 +15,9 @@ with its refresh tokens.
 try:
     import authlib.oauth2  # noqa: F401 - here, to say what is missing
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("for servers on Authlib: pip install 'oidcclient-dpop[authlib]'") from error
+    raise ModuleNotFoundError(
+        "for servers on Authlib: pip install 'oidcclient-dpop[authlib]'", name=error.name
+    ) from error
 
 from .binding import TokenBinding, introspection_members, proven_jkt, requested_jkt
 from .errors import InvalidProofError, ProofMemoryUnavailableError, UseNonceError
