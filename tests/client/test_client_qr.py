@@ -70,7 +70,7 @@ def test_a_window_that_is_too_narrow_is_said(screen: Screen) -> None:
     screen.sit_down()
     resize(screen, 30)
     draw(ADDRESS)
-    assert screen.read().strip() == "The window is too narrow for the QR code, which needs 37 columns."
+    assert screen.read().strip() == "The window is too narrow for the QR code, which needs 33 columns."
 
 
 def test_a_terminal_without_the_characters_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,8 @@ __all__ = ["start_chosen"]
 
 W = TypeVar("W", Loopback, Device, Paste)
 
-_NOT_FOR_US = frozenset({"unauthorized_client", "unsupported_grant_type"})  # RFC 6749 section 5.2
+# How providers say that this client may not use the grant: RFC 6749 section 5.2; the last is oidc-provider's (npm).
+_NOT_FOR_US = frozenset({"unauthorized_client", "unsupported_grant_type", "invalid_request"})
 
 
 def start_chosen(core: ClientCore, options: LoginOptions, auto: Auto, *, opens: bool) -> Flow[Pending]:
@@ -44,7 +45,7 @@ def start_chosen(core: ClientCore, options: LoginOptions, auto: Auto, *, opens: 
     except OAuthError as refusal:
         if refusal.error not in _NOT_FOR_US or detection.chosen == "device":
             raise
-        reason = f"provider: the device grant is not allowed for this client ({refusal.error})"
+        reason = f"provider: it gives this client no device code ({refusal.error})"
     paste = yield from run(lambda: _paste_or_nothing(core, auto, (*detection.reasons, reason)))
     return (yield from start_browser(core, options, paste, opens=opens, detection=detection))
 
