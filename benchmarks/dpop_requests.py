@@ -24,7 +24,7 @@ API = "https://api.example.com"
 URL = f"{API}/v1/things?q=1"
 TOKEN = "a" * 800  # as long as a usual JWT
 ANSWER_HEADERS = {"DPoP-Nonce": "n-0S6_WzA2Mj"}
-REQUESTS = 200  # of one call of an async client, which begins and leaves an event loop
+REQUESTS = 50  # of a round: so short that the machine often does nothing else meanwhile
 
 Call = Callable[[], object]
 
