@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from benchmarks.benchmark import Benchmark, measure  # noqa: E402  # the line above makes it importable
+from benchmarks.system import PartMissing  # noqa: E402  # likewise
 
 NAMES = sorted(file.stem.removeprefix("bench_") for file in HERE.glob("bench_*.py"))
 COLUMNS = ("benchmark", "ours", "peer", "ours, median", "peer, median", "ratio", "bar", "")
@@ -57,8 +58,11 @@ def main(names: Sequence[str]) -> int:
     print_line(COLUMNS)
     print_line(["---"] * len(COLUMNS))
     for name in names or NAMES:
-        for line in lines(name):
-            print_line(line)
+        try:
+            for line in lines(name):
+                print_line(line)
+        except PartMissing as missing:
+            print(f"{name}: {missing}", file=sys.stderr)
     return 0
 
 
