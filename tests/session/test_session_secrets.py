@@ -137,7 +137,7 @@ def test_no_secret_of_a_bound_session_is_ever_seen(
         ) as client:
             key_flow(client, oidc_provider, everything, login={"resource": oidc_provider.api})
             bound_flows(client, oidc_provider, everything)
-            everything.show(client, hook, hook._key, store, client._core)
+            everything.show(client, hook, hook._keys, hook._keys.given, store, client._core)
     everything.secrets |= {str(jwk["d"]), str(int.from_bytes(base64.urlsafe_b64decode(str(jwk["d"]) + "==")))}
 
 
