@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -32,10 +33,15 @@ class Servers:
     """What a session has learnt of the servers it talks to. Thread-safe, bounded."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._locks: dict[int, threading.Lock] = {}  # by process: a child of fork() lacks the thread that may hold ours
         self._nonces: OrderedDict[str, str] = OrderedDict()
         self._offsets: OrderedDict[str, float] = OrderedDict()
         self._heard: OrderedDict[str, float] = OrderedDict()  # when it gave its nonce last, or that it gave none
+
+    @property
+    def _lock(self) -> threading.Lock:
+        process = os.getpid()
+        return self._locks.get(process) or self._locks.setdefault(process, threading.Lock())
 
     @staticmethod
     def origin(url: str) -> str:

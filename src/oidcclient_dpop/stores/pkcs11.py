@@ -86,7 +86,7 @@ class Pkcs11Store:
                     rule="object",
                 )
             return TokenSigningKey(self, key, FOUND), FOUND
-        key = self.use(lambda token: token.generate())
+        key = self.use(lambda token: token.generate(), late=lambda token, key: token.destroy(key.identifier))
         handle = MADE + key.identifier.hex()
         return TokenSigningKey(self, key, handle), handle
 
@@ -103,9 +103,15 @@ class Pkcs11Store:
         if identifier is not None:
             self.use(lambda token: token.destroy(identifier))
 
-    def use(self, action: Callable[[Token], T], seconds: float | None = None) -> T:
+    def use(
+        self,
+        action: Callable[[Token], T],
+        seconds: float | None = None,
+        *,
+        late: Callable[[Token, T], object] | None = None,
+    ) -> T:
         """
-        Do something with the token, alone and in time.
+        Do something with the token, alone and in time; `late` undoes what comes when nobody waits any more.
 
         A PKCS#11 session is for one thread, and a module may not be used in a child of fork() (PKCS#11 section 5.6.1).
         """
@@ -116,7 +122,12 @@ class Pkcs11Store:
                 rule="fork",
             )
         seconds = self._timeout if seconds is None else seconds
-        return within(lambda: self._locked(action, seconds), seconds=seconds, subject="the PKCS#11 token")
+
+        def undo(result: T) -> None:
+            if late is not None:
+                self._locked(lambda token: late(token, result), seconds)
+
+        return within(lambda: self._locked(action, seconds), seconds=seconds, subject="the PKCS#11 token", late=undo)
 
     def _locked(self, action: Callable[[Token], T], seconds: float) -> T:
         lock = _LOCKS.setdefault((os.getpid(), self._parsed.module()), threading.Lock())

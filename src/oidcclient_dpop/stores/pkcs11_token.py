@@ -38,6 +38,9 @@ SESSION_ENDED: Final = (
     pkcs11.UserNotLoggedIn,
 )
 _LOADED_BY: Final[dict[str, int]] = {}  # the process that loaded a module: python-pkcs11 keeps it in the same way
+# Modules, tokens and hashes of PINs that were refused: each further try could lock the card, and a session tries to open
+# its key at each request.
+_REFUSED: Final[set[tuple[str, str, bytes]]] = set()
 PIN_REFUSED: Final = (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange)
 
 
@@ -65,7 +68,6 @@ class Token:
     def __init__(self, uri: Pkcs11Uri, ask_pin: Callable[[], str] | None) -> None:
         self._uri = uri
         self._ask_pin = ask_pin
-        self._pin_was_refused = False
         self.protection = Protection.HARDWARE
         self.session: Any = None
 
@@ -124,6 +126,9 @@ class Token:
         if self.session is None:
             token = self._find_token()
             pin = self._pin(token)
+            tried = (self._uri.module(), _plain(token.serial), hashlib.sha256(str(pin).encode()).digest())
+            if tried in _REFUSED:
+                raise KeyUnavailable("the PIN was refused before", hint="Give the right one.", rule="pin")
             # A new key is written, a named one is only used.
             writes = not self._uri.names_key
             try:
@@ -131,13 +136,12 @@ class Token:
             except pkcs11.UserAlreadyLoggedIn:  # by another store of this program; it counts for all its sessions
                 self.session = token.open(rw=writes)
             except PIN_REFUSED:
-                self._pin_was_refused = True
+                if pin is not pkcs11.PROTECTED_AUTH:  # what was typed at the reader may be another next time
+                    _REFUSED.add(tried)
                 raise
         return self.session
 
     def _pin(self, token: Any) -> Any:
-        if self._pin_was_refused:  # each further try could lock the card
-            raise KeyUnavailable("the PIN was refused before", hint="Open the key store anew, with the right PIN.")
         pin = self._uri.pin()
         if pin is None and self._ask_pin is not None:
             return self._ask_pin()

@@ -91,12 +91,15 @@ class CngStore:
             raise KeyUnavailable(f"no key for {alg} in Windows", rule="alg", expected="ES256", received=alg)
         problems: list[KeyUnavailable] = []
         for provider in self._providers:
-            handle = _new_handle(provider)
             try:
-                return self._do(provider, lambda: self._make(handle)), handle  # noqa: B023 - called here
+                return self._create_in(provider)
             except KeyUnavailable as error:
                 problems.append(error)
         raise KeyUnavailable("; ".join(map(str, problems)), hint=problems[0].hint, rule="cng")
+
+    def _create_in(self, provider: str) -> tuple[CngKey, str]:
+        handle = _new_handle(provider)
+        return self._do(provider, lambda: self._make(handle), late=lambda _: self.delete(handle)), handle
 
     def load(self, handle: str) -> CngKey:
         """Open a key again."""
@@ -166,7 +169,13 @@ class CngStore:
         return found[1] if found and found[1] in self._providers else None
 
     def _do(
-        self, provider: str, action: Callable[[], T], *, seconds: float | None = None, may_be_lost: bool = False
+        self,
+        provider: str,
+        action: Callable[[], T],
+        *,
+        seconds: float | None = None,
+        may_be_lost: bool = False,
+        late: Callable[[T], object] | None = None,
     ) -> T:
         """Do something in time, and in a thread of its own, as a driver may hang."""
 
@@ -176,7 +185,8 @@ class CngStore:
             with translated(TITLES[provider], may_be_lost=may_be_lost):
                 return action()
 
-        return within(act, seconds=self._timeout if seconds is None else seconds, subject=TITLES[provider])
+        seconds = self._timeout if seconds is None else seconds
+        return within(act, seconds=seconds, subject=TITLES[provider], late=late)
 
 
 def _place(handle: str) -> tuple[str, str]:
