@@ -38,8 +38,8 @@ SESSION_ENDED: Final = (
     pkcs11.UserNotLoggedIn,
 )
 _LOADED_BY: Final[dict[str, int]] = {}  # the process that loaded a module: python-pkcs11 keeps it in the same way
-# Modules, tokens and hashes of PINs that were refused: each further try could lock the card, and a session tries to open
-# its key at each request.
+# Modules, tokens and hashes of PINs that were refused: each further try could lock the card, and a session tries to
+# open its key at each request.
 _REFUSED: Final[set[tuple[str, str, bytes]]] = set()
 PIN_REFUSED: Final = (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange)
 
