@@ -78,6 +78,12 @@ class Terminal:
                 raise AssertionError(f"never shown: {words!r}; but: {self.shown!r}")
         return self.shown
 
+    def wait(self, seconds: float) -> None:
+        """Let the program go on for a while."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._read(0.1)
+
     def wait_until_read(self) -> None:
         """Wait until the program reads keys itself, and nothing is echoed."""
         deadline = time.monotonic() + PATIENCE_S

@@ -87,7 +87,10 @@ def extra_missing() -> int:
 
 
 def stopped() -> int:
-    """Say that the person stopped it."""
+    """Say that the person stopped it. A refresh under way has some seconds to be saved; Ctrl-C again ends that."""
+    import signal  # noqa: PLC0415 - only where somebody stops it
+
+    signal.signal(signal.SIGINT, lambda *_: os._exit(STOPPED))
     sys.stderr.write("\nStopped.\n")
     sys.stderr.flush()
     return STOPPED
@@ -100,14 +103,26 @@ def hung_up() -> int:
     return FAILURE
 
 
+def named_profile(words: Sequence[str]) -> str | None:
+    """Return the profile that the words name, for the commands in a message."""
+    from oidcclient import OidcError  # noqa: PLC0415 - as below
+
+    from .config import read_config  # noqa: PLC0415 - as below
+
+    try:
+        known = read_config().profiles
+    except OidcError:
+        return None
+    return next((word for word in words[1:] if word in known), None)
+
+
 def failed(error: OidcError, words: Sequence[str]) -> int:
     """Say what went wrong."""
     from . import messages  # noqa: PLC0415 - only where something went wrong
     from .exits import code_of  # noqa: PLC0415 - as above
     from .output import json_text, say  # noqa: PLC0415 - as above
 
-    profile = next((word for word in words[1:] if not word.startswith("-")), None) if is_plain_token(words) else None
-    profile = getattr(error, "profile", profile)
+    profile = named_profile(words)
     if "--json" in words:
         say(json_text(messages.as_json(error, profile)))
     else:

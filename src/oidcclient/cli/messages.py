@@ -56,6 +56,7 @@ ADVICE: dict[tuple[type[oidcclient.OidcError], str | None], str] = {
         oidcclient.RemoteError,
         None,
     ): "The provider's answer breaks the rule named above: tell whoever runs the provider.",
+    (oidcclient.LocalError, None): "Something on this machine is in the way; the message says what.",
     (oidcclient.OidcError, None): "Run again with -vv and report what you see.",
     (oidcclient.UsageError, None): "Correct the option or the profile that the message names.",
     (oidcclient.UsageError, "issuer"): (
@@ -65,7 +66,7 @@ ADVICE: dict[tuple[type[oidcclient.OidcError], str | None], str] = {
     (oidcclient.UsageError, "ports"): "Close the program that uses the port, or take another: --port NUMBER",
 }
 # A call, an argument or a class of the library: nothing that one could type at a prompt.
-SPEAKS_PYTHON = re.compile(r"\w\(|\w+=(?!\w*://)|\bhooks\b|\bargument\b")
+SPEAKS_PYTHON = re.compile(r"\w\(|\w+=(?![\w/])|\bhooks\b|\bargument\b")
 OAUTH_ADVICE = {
     "invalid_client": "Check client_id and client_auth in the profile against what is registered at the provider.",
     "invalid_grant": f"It took too long or was used already. {LOGIN}",
@@ -114,7 +115,7 @@ def details(error: oidcclient.OidcError) -> list[str]:
         found.append(f"Expected: {error.expected}")
     if error.received is not None:
         found.append(f"Received: {error.received}")
-    if error.section is not None and not isinstance(error, oidcclient.UsageError):
+    if error.section is not None and not isinstance(error, (oidcclient.OAuthError, oidcclient.UsageError)):
         found.append(f"Rule: {error.section}")
     return found
 
