@@ -1,0 +1,249 @@
+"""`oidcclient decode`: what is in a token, and whether anybody vouches for it."""
+
+from __future__ import annotations
+
+import json
+import time
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oidcclient.cli.commands.decode import as_text, shape_of
+from oidcclient.cli.jwts import TIMES, claim_words, take_apart, time_words
+from tests.cli.calling import Desk, check_shape
+
+NOW = 1_900_000_000.0
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def part(value: object) -> str:
+    return urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def made(claims: dict[str, Any], **header: Any) -> str:
+    return f"{part({'alg': 'ES256', **header})}.{part(claims)}.c2lnbmF0dXJl"
+
+
+@pytest.fixture
+def id_token(work: Desk) -> str:
+    """The ID Token of ann."""
+    return work.call("token", "--id-token").out.strip()
+
+
+@pytest.fixture
+def verify(work: Desk) -> list[str]:
+    """The options that verify with the desk's provider."""
+    return ["--issuer", work.provider.issuer, "--allow-http-loopback"]
+
+
+def test_a_token_that_nobody_vouches_for_is_shown_as_not_verified(desk: Desk) -> None:
+    result = desk.call("decode", made({"iss": "https://login.example.com", "exp": time.time() + 300.5}))
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("NOT VERIFIED")
+    assert "It expires in 5 minutes" in result.out
+    assert "  iss: https://login.example.com" in result.out
+
+
+def test_the_token_comes_as_an_argument_from_stdin_or_from_a_file(desk: Desk) -> None:
+    token = made({"sub": "ann"})
+    (desk.folder / "token").write_text(f"{token}\n", "utf-8")
+    argument = desk.call("decode", token)
+    assert "sub: ann" in argument.out
+    for words, stdin in (["-"], token), ([], token), (["-"], f"Bearer {token}\n"), ([f"@{desk.folder / 'token'}"], ""):
+        assert desk.call("decode", *words, stdin=stdin.encode()) == argument
+
+
+def test_no_token_is_printed_again(desk: Desk) -> None:
+    token = made({"sub": "ann"})
+    for words in (["decode", token], ["decode", "--json", token]):
+        result = desk.call(*words)
+        assert not any(piece in result.out + result.err for piece in token.split("."))
+    for words in (["decode", token + "x.y"], ["decode", "--issuer", "https://127.0.0.1:1", token]):
+        result = desk.call(*words)
+        assert token not in result.out + result.err
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "two words", "x" * (1 << 20) + "x"])
+def test_what_is_no_word_is_no_token(desk: Desk, text: str) -> None:
+    result = desk.call("decode", "-", stdin=text.encode())
+    assert (result.code, result.out) == (3, "")
+
+
+def test_a_file_that_cannot_be_read_is_exit_code_3(desk: Desk) -> None:
+    (desk.folder / "bytes").write_bytes(b"\xff\xfe")
+    for name in ("nowhere", "bytes"):
+        assert desk.call("decode", f"@{desk.folder / name}").code == 3
+
+
+def test_encrypted_and_opaque_tokens_are_said_to_be_so(desk: Desk) -> None:
+    encrypted = desk.call("decode", f"{part({'alg': 'RSA-OAEP', 'enc': 'A256GCM'})}.a.b.c.d")
+    assert (encrypted.code, "encrypted" in encrypted.out, "enc: A256GCM" in encrypted.out) == (0, True, True)
+    for text in ("mfa_8s7d", "a.b.c", f"{part({})}.x.y", f"{part([])}.{part({})}.x", f"{part({})}.{part({})}"):
+        opaque = desk.call("decode", text)
+        assert (opaque.code, "no JWT" in opaque.out) == (1, True)
+
+
+def test_json_has_the_documented_shape(desk: Desk) -> None:
+    for token in (made({"exp": 1}), made({"exp": "soon"}), "opaque", f"{part({'alg': 'dir'})}.a.b.c.d"):
+        check_shape("decode", desk.call("decode", "--json", token).json)
+
+
+def test_a_token_without_a_signature_is_said_to_have_none(desk: Desk) -> None:
+    assert "not signed at all" in desk.call("decode", made({}, alg="none")).out
+    assert "names no algorithm" in desk.call("decode", made({}, alg=None)).out
+
+
+@pytest.mark.parametrize(
+    ("typ", "claims", "words"),
+    [
+        ("at+jwt", {}, "an access token (RFC 9068)"),
+        ("application/dpop+jwt", {}, "a DPoP proof (RFC 9449)"),
+        (None, dict.fromkeys(("iss", "sub", "aud", "exp", "iat", "nonce"), 1), "an ID Token by its looks"),
+        (None, dict.fromkeys(("iss", "sub", "aud", "exp", "iat"), 1), "a JWT"),
+        (7, {}, "a JWT"),
+    ],
+)
+def test_the_kind_of_a_token_is_told(typ: object, claims: dict[str, Any], words: str) -> None:
+    assert f"This is {words}, " in as_text(take_apart(made(claims, typ=typ)), None)
+
+
+def test_nothing_in_a_token_is_obeyed_by_a_terminal(desk: Desk) -> None:
+    result = desk.call("decode", made({"name": "\x1b[31m\u202e", "\x1b]0;x\x07": 1}))
+    assert not {"\x1b", "\x07", "\u202e"} & set(result.out)
+
+
+def test_an_id_token_is_verified_with_the_keys_of_its_issuer(work: Desk, id_token: str, verify: list[str]) -> None:
+    result = work.call("decode", *verify, "--client-id", work.provider.client_id, "-", stdin=id_token.encode())
+    assert result.code == 0
+    assert result.out.startswith("Verified:")
+    for words in ("the signature is good", f"for the client {work.provider.client_id}", "it expires in"):
+        assert words in result.out
+    shape = work.call("decode", "--profile", "work", "--json", "-", stdin=id_token.encode()).json
+    check_shape("decode", shape)
+    assert shape["verified"] is True
+    assert shape["claims"]["email"] == "ann@example.com"
+
+
+def test_an_id_token_for_another_client_is_refused(work: Desk, id_token: str, verify: list[str]) -> None:
+    result = work.call("decode", *verify, "--client-id", "another", "-", stdin=id_token.encode())
+    assert (result.code, result.out) == (1, "")
+    assert "another client" in result.err
+    assert "Do not believe" in result.err
+
+
+def test_an_access_token_is_verified_for_its_api(work: Desk, verify: list[str]) -> None:
+    work.sign_in(resource=work.provider.api)
+    token = work.call("token", "--resource", work.provider.api).out.encode()
+    result = work.call("decode", *verify, "--audience", work.provider.api, "-", stdin=token)
+    assert (result.code, f"it is for {work.provider.api}" in result.out) == (0, True)
+    assert work.call("decode", *verify, "-", stdin=token).code == 0
+    other = work.call("decode", *verify, "--audience", "https://other.example.com", "-", stdin=token)
+    assert (other.code, other.out) == (1, "")
+
+
+def test_a_token_that_was_changed_is_refused(work: Desk, id_token: str, verify: list[str]) -> None:
+    header, claims, signature = id_token.split(".")
+    changed = f"{header}.{part({**take_apart(id_token).claims, 'sub': 'bob'})}.{signature}"  # type: ignore[dict-item] # it has claims
+    assert changed.split(".")[1] != claims
+    result = work.call("decode", *verify, changed)
+    assert (result.code, result.out) == (1, "")
+    assert "signature" in result.err
+
+
+def test_what_is_no_signed_jwt_is_never_verified(work: Desk, verify: list[str]) -> None:
+    for token in ("opaque", f"{part({})}.a.b.c.d", made({}, alg="none"), made({}, alg="HS256")):
+        result = work.call("decode", *verify, token)
+        assert (result.code, result.out) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("claims", "rule"),
+    [
+        ({"iss": "https://other.example.com"}, "another issuer"),
+        ({"exp": 1_000_000_000}, "has expired"),
+        ({"exp": "later"}, "has expired"),
+        ({"nbf": 4_000_000_000}, "not good yet"),
+        ({"nbf": "soon"}, "not good yet"),
+        ({}, None),
+    ],
+)
+def test_each_claim_of_an_access_token_is_checked(
+    work: Desk, verify: list[str], claims: dict[str, Any], rule: str | None
+) -> None:
+    keys = work.provider.keys.signing("ES256")
+    from joserfc import jwt  # noqa: PLC0415 - here alone
+
+    header = {"alg": "ES256", "typ": "at+jwt", "kid": keys.kid}
+    token = jwt.encode(header, {"iss": work.provider.issuer, **claims}, keys, algorithms=["ES256"])
+    result = work.call("decode", *verify, token)
+    assert result.code == (0 if rule is None else 1)
+    assert (rule or "") in result.err
+
+
+def test_a_client_or_an_audience_alone_verifies_nothing(desk: Desk) -> None:
+    for option in ("--client-id", "--audience"):
+        result = desk.call("decode", option, "x", made({}))
+        assert (result.code, result.out) == (3, "")
+
+
+def test_the_program_itself_decodes(desk: Desk) -> None:
+    result = desk.run("decode", "-", stdin=made({"sub": "ann"}).encode())
+    assert (result.code, "sub: ann" in result.out, result.err) == (0, True, "")
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        (NOW + 300, "in 5 minutes, 2030-03-17 17:51:40 UTC"),
+        (NOW - 7200, "2 hours ago, 2030-03-17 15:46:40 UTC"),
+        (10**400, "no date"),
+        (-1e300, "no date"),
+    ],
+)
+def test_moments_are_told_in_words(moment: float, words: str) -> None:
+    assert time_words(moment, NOW) == words
+
+
+@given(st.dictionaries(st.text() | st.sampled_from(TIMES), json_values, max_size=5))
+def test_any_claims_can_be_shown(claims: dict[str, Any]) -> None:
+    taken = take_apart(made(claims))
+    assert taken.claims == claims
+    text = as_text(taken, None)
+    assert all(line.isprintable() for line in text.split("\n"))
+    check_shape("decode", json.loads(json.dumps(shape_of(taken, None))))
+
+
+@given(st.text() | st.lists(st.sampled_from([part({}), part([1]), "e30", "%%", ""])).map(".".join))
+def test_no_text_is_too_strange_to_be_looked_at(text: str) -> None:
+    as_text(take_apart(text), None)
+
+
+@given(json_values)
+def test_a_claim_of_any_type_has_words(value: object) -> None:
+    assert claim_words("exp", value).isprintable()
+
+
+def test_a_number_that_is_none_in_json_makes_no_jwt() -> None:
+    body = urlsafe_b64encode(b'{"exp": NaN}').decode().rstrip("=")
+    assert take_apart(f"{part({})}.{body}.x").kind == "opaque"
+    body = urlsafe_b64encode(b'{"exp": 1e999}').decode().rstrip("=")
+    assert take_apart(f"{part({})}.{body}.x").kind == "opaque"
+
+
+def test_metadata_by_hand_and_redirects_work_for_decode_too(work: Desk, id_token: str, tmp_path: Path) -> None:
+    import urllib.request  # noqa: PLC0415 - here alone
+
+    with urllib.request.urlopen(f"{work.provider.issuer}/.well-known/openid-configuration") as answer:  # noqa: S310 - on loopback
+        (tmp_path / "metadata.json").write_bytes(answer.read())
+    work.profile("byhand", metadata_file=str(tmp_path / "metadata.json"))
+    work.provider.requests.clear()
+    assert work.call("decode", "--profile", "byhand", id_token).code == 0
+    assert not work.provider.count("metadata")
