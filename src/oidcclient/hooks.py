@@ -105,6 +105,9 @@ class Signed(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     memo: Any = None
 
+    def __repr__(self) -> str:
+        return f"Signed({', '.join(name for name, _ in self.headers)})"
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:

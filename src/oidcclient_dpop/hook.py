@@ -97,7 +97,7 @@ class DPoP:
         wanted = self._wanted(context)
         key, place = self._keys.given, dict[str, Any]()
         if key is None:
-            key, place = yield from hooks.run(lambda: self._keys.make(wanted))
+            key, place = yield from self._keys.make(wanted)
         elif key.alg not in wanted:
             raise _no_overlap((key.alg,), wanted)
         context.state.update(place)  # from now on it can be removed, whatever follows

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from threading import Event
 from typing import Any, NamedTuple
 
 import oidcclient
+from oidcclient import hooks
 
 from .keys import KeyStore, Protection, SigningKey
 from .proofs import thumbprint
@@ -64,8 +66,23 @@ class Keys:
         self.minimum = minimum
         self._store = _given_store(store)
 
-    def make(self, algorithms: Sequence[str]) -> tuple[SigningKey, dict[str, Any]]:
+    def make(self, algorithms: Sequence[str]) -> hooks.Flow[tuple[SigningKey, dict[str, Any]]]:
         """Make a key for one of these algorithms, the best first; return what is to be recorded of where it is, too."""
+        late = Event()
+
+        def make() -> tuple[SigningKey, dict[str, Any]]:
+            key, place = self._make(algorithms)
+            if late.is_set():
+                self.delete(place)
+            return key, place
+
+        try:
+            return (yield from hooks.run(make))
+        except BaseException:  # a task that was cancelled: the thread that makes the key goes on
+            late.set()
+            raise
+
+    def _make(self, algorithms: Sequence[str]) -> tuple[SigningKey, dict[str, Any]]:
         from .stores import create_best, default_stores, open_store  # noqa: PLC0415 - a given key needs no store
 
         if isinstance(self._store, str):

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import httpx2
 import pytest
 
 import oidcclient
+from oidcclient import hooks
 from oidcclient_devkit import Provider
 from oidcclient_dpop import DPoP, Protection, SigningKey, proof
 from oidcclient_dpop.stores import SoftwareKey, generate
@@ -78,6 +80,35 @@ def test_a_sign_in_by_another_program_brings_its_key_along(
             one.refresh()
             assert me(one, oidc_provider).status_code == 200
             assert one.userinfo()["sub"] == session.user.sub
+
+
+def test_userinfo_is_asked_for_with_the_key_of_the_token_that_it_is_asked_for_with(
+    sign_in: SignIn, oidc_provider: Provider, tmp_path: Path
+) -> None:
+    """Getting a token may bring a session that somebody has signed in to since."""
+    store = oidcclient.MemoryStore()
+    session = sign_in(store=store)
+    with other_client(oidc_provider, store, tmp_path) as other:
+        other.login(open_browser=oidc_provider.browser(user="ann"), resource=oidc_provider.api, timeout=20)
+        known = session._core.known
+        known[session.key] = replace(known[session.key], tokens={})  # they have ended
+        assert session.userinfo()["sub"] == session.user.sub
+
+
+def test_no_repr_on_the_way_of_a_request_shows_its_token() -> None:
+    bench = begun()
+    token = oidcclient.AccessToken("the-token", "DPoP", None, ())
+    signed = bench.hook.sign(bench.context, "GET", "https://api.example.com/", token)
+    assert signed is not None
+    assert "the-token" not in repr(signed)
+    bench.context.memory["maker"].blocks = True
+    flow = bench.hook.exchange(
+        bench.context,
+        hooks.Exchange(Kind.RESOURCE, hooks.HttpRequest("GET", "https://api.example.com/"), "the-token", "DPoP"),
+        lambda *_, **__: pytest.fail("it is not signed yet"),
+    )
+    assert "the-token" not in repr(next(flow))
+    flow.close()
 
 
 # -- what an API may and may not make us do

@@ -36,6 +36,7 @@ class Shelf:
         self.keys: dict[str, SoftwareKey] = {}
         self.made = 0
         self.changed = threading.Condition()
+        self.on_create: Callable[[], object] = lambda: None
         self.on_delete: Callable[[], object] = lambda: None
 
     def probe(self) -> str | None:
@@ -45,6 +46,7 @@ class Shelf:
         return ("ES256",)
 
     def create(self, alg: str) -> tuple[SigningKey, str]:
+        self.on_create()
         with self.changed:
             self.made += 1
             handle = str(self.made)
@@ -115,6 +117,32 @@ def test_a_cancelled_task_of_asyncio_leaves_no_key(oidc_provider: Provider) -> N
             task = asyncio.create_task(client.login(open_browser=lambda _: opened.set(), timeout=60))
             await asyncio.to_thread(opened.wait)
             task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    assert shelf.made == 1
+    assert shelf.is_empty_soon()
+
+
+def test_a_task_that_is_cancelled_while_its_key_is_made_leaves_no_key(oidc_provider: Provider) -> None:
+    """The thread that makes it goes on: a TPM takes seconds."""
+    shelf = Shelf()
+    making, goes_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        making.set()
+        goes_on.wait(SOON)
+
+    shelf.on_create = wait
+
+    async def main() -> None:
+        async with async_client(oidc_provider, shelf) as client:
+            task = asyncio.create_task(client.login(open_browser=pytest.fail, timeout=60))
+            await asyncio.to_thread(making.wait)
+            task.cancel()
+            await asyncio.sleep(0)
+            goes_on.set()
             with pytest.raises(asyncio.CancelledError):
                 await task
 

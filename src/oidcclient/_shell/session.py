@@ -120,7 +120,8 @@ class Session(_SessionBase):
         """
         from .with_session import userinfo  # noqa: PLC0415 - a cached token needs none of it
 
-        return self._wires.drive(userinfo(self._core, self._record, self.access_token()))
+        token = self.access_token()  # first: the session may be another one then, with another key
+        return self._wires.drive(userinfo(self._core, self._record, token))
 
     def http(self, resource: str, **options: Any) -> httpx.Client:
         """

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .value import dataclass
+from .value import dataclass, field
 
 if TYPE_CHECKING:
     from .http import HttpRequest, HttpResponse
@@ -38,7 +38,7 @@ class Run:
         waits: Whether it may block for minutes, waiting for a person. Such calls get threads of their own.
     """
 
-    call: Callable[[], Any]
+    call: Callable[[], Any] = field(repr=False)  # what it is called with may be secret
     waits: bool = False
 
 
