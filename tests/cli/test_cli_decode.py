@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.request
 from base64 import urlsafe_b64encode
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oidcclient.cli.commands.decode import as_text, shape_of
-from oidcclient.cli.jwts import TIMES, claim_words, take_apart, time_words
+from oidcclient.cli.jwts import TIMES, Taken, claim_words, kind_words, take_apart, time_words
 from tests.cli.calling import Desk, check_shape
+from tests.cli.echoing import api_running
+from tests.cli.terminal import Terminal
 
 NOW = 1_900_000_000.0
 json_values = st.recursive(
@@ -178,11 +180,11 @@ def test_what_is_no_signed_jwt_is_never_verified(work: Desk, verify: list[str]) 
 def test_each_claim_of_an_access_token_is_checked(
     work: Desk, verify: list[str], claims: dict[str, Any], rule: str | None
 ) -> None:
-    keys = work.provider.keys.signing("ES256")
+    signing = work.provider.keys.signing("ES256")
     from joserfc import jwt  # noqa: PLC0415 - here alone
 
-    header = {"alg": "ES256", "typ": "at+jwt", "kid": keys.kid}
-    token = jwt.encode(header, {"iss": work.provider.issuer, **claims}, keys, algorithms=["ES256"])
+    header = {"alg": "ES256", "typ": "at+jwt", "kid": signing.kid}
+    token = jwt.encode(header, {"iss": work.provider.issuer, **claims}, signing.key, algorithms=["ES256"])
     result = work.call("decode", *verify, token)
     assert result.code == (0 if rule is None else 1)
     assert (rule or "") in result.err
@@ -238,12 +240,39 @@ def test_a_number_that_is_none_in_json_makes_no_jwt() -> None:
     assert take_apart(f"{part({})}.{body}.x").kind == "opaque"
 
 
-def test_metadata_by_hand_and_redirects_work_for_decode_too(work: Desk, id_token: str, tmp_path: Path) -> None:
-    import urllib.request  # noqa: PLC0415 - here alone
-
+def test_metadata_by_hand_is_taken_where_the_profile_has_it(work: Desk, id_token: str) -> None:
     with urllib.request.urlopen(f"{work.provider.issuer}/.well-known/openid-configuration") as answer:  # noqa: S310 - on loopback
-        (tmp_path / "metadata.json").write_bytes(answer.read())
-    work.profile("byhand", metadata_file=str(tmp_path / "metadata.json"))
+        (work.folder / "metadata.json").write_bytes(answer.read())
+    work.profile("byhand", metadata_file=str(work.folder / "metadata.json"))
     work.provider.requests.clear()
     assert work.call("decode", "--profile", "byhand", id_token).code == 0
     assert not work.provider.count("metadata")
+
+
+def test_an_issuer_that_publishes_nothing_verifies_nothing(desk: Desk) -> None:
+    with api_running() as api:
+        api.status = 404
+        result = desk.call("decode", "--issuer", api.url, "--allow-http-loopback", made({}))
+        assert (result.code, result.out) == (1, "")
+        assert "no metadata" in result.err
+        assert [seen.path for seen in api.seen] == [
+            "/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server",
+        ]
+
+
+def test_an_issuer_that_redirects_for_ever_is_left(desk: Desk) -> None:
+    with api_running() as api:
+        api.status, api.headers = 302, {"Location": "/again"}
+        result = desk.call("decode", "--issuer", api.url, "--allow-http-loopback", made({}))
+        assert (result.code, "redirects too often" in result.err, len(api.seen)) == (1, True, 4)
+
+
+def test_a_token_of_another_kind_is_no_access_token_that_is_known() -> None:
+    assert kind_words(Taken("jwt", {"alg": "ES256", "typ": "strange"}, {})) == "a JWT, signed with ES256"
+
+
+def test_at_a_terminal_a_token_must_be_named(desk: Desk) -> None:
+    with Terminal("decode") as terminal:
+        assert terminal.end() == 3
+    assert "Give a token" in terminal.shown

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "request": ("request", "Send a request to an API, with the token."),
     "switch": ("switch", "Choose the profile or the account that is used."),
     "logout": ("logout", "Sign out."),
+    "decode": ("decode", "Show what is in a token."),
 }
 
 HELP = """Sign in at an OpenID provider and use the session in scripts.

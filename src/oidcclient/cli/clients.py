@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-__all__ = ["PACKAGES", "hooks_of", "missing_addon", "open_client", "open_store"]
+__all__ = ["PACKAGES", "given_metadata", "hooks_of", "missing_addon", "open_client", "open_store"]
 
 STORES = ("keyring", "file")
 # Keys of add-ons that we know by name, to say what brings them.
@@ -71,7 +71,7 @@ def open_client(
 
         more["client_auth"] = client_auth(settings)
     if settings.text("metadata_file"):
-        more["metadata"] = _metadata(settings)
+        more["metadata"] = given_metadata(settings)
     if transport is not None or settings.text("ca_bundle"):
         more["http"] = oidcclient.Http(verify=settings.path("ca_bundle") or True, transport=transport)
     return oidcclient.Client(
@@ -86,7 +86,13 @@ def open_client(
     )
 
 
-def _metadata(settings: Settings) -> Any:
+def given_metadata(settings: Settings) -> Any:
+    """
+    Return the metadata in a profile's `metadata_file`.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
     import json  # noqa: PLC0415 - few profiles have it
 
     path = settings.path("metadata_file") or ""
