@@ -43,11 +43,6 @@ def _normalised(uri: str) -> str:
     return f"{scheme}://{host}{port}{_without_dots(_normal_encoding(path)) or '/'}"
 
 
-def has_query_or_fragment(uri: str) -> bool:
-    """Tell whether a URI has parts that `htu` is without (RFC 9449 section 4.2)."""
-    return "?" in uri or "#" in uri
-
-
 def _host_and_port(scheme: str, authority: str) -> tuple[str, str]:
     if "@" in authority:
         raise ProofRefused(Rule.HTU, "The address names a user")

@@ -12,7 +12,7 @@ from .algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
 from .errors import USE_DPOP_NONCE, ProofRefused, Rule
 from .jose import Claims, read_claims, read_object, same, split, token_hash
 from .nonces import NonceCheck
-from .uris import has_query_or_fragment, normal_uri
+from .uris import normal_uri
 
 if TYPE_CHECKING:
     from .keys import ProofKey
@@ -186,7 +186,7 @@ def _check_iat(iat: float, now: float, past: float, future: float) -> None:
 
 def _check_htu(htu: str, url: str) -> str:
     """Section 4.3 step 9; section 4.2 says what an htu is without."""
-    if has_query_or_fragment(htu):
+    if "?" in htu or "#" in htu:
         raise ProofRefused(Rule.HTU, "The htu has no query and no fragment")
     normal = normal_uri(htu)
     if htu != url and normal != normal_uri(url):
