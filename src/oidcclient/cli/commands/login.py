@@ -55,9 +55,16 @@ def numbers_of(_ctx: click.Context, _parameter: click.Parameter, values: tuple[i
 )
 @options.profile
 @click.option("--save-as", metavar="NAME", help="Save the options as a profile of this name.")
-@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", callback=words_of, help="A scope to ask for.")
 @click.option(
-    "--resource", "resources", multiple=True, metavar="URL", callback=words_of, help="An API to get a token for."
+    "--scope", "scopes", multiple=True, metavar="SCOPE", callback=words_of, help="A scope to ask for; may be repeated."
+)
+@click.option(
+    "--resource",
+    "resources",
+    multiple=True,
+    metavar="URL",
+    callback=words_of,
+    help="An API to get a token for (RFC 8707); may be repeated.",
 )
 @click.option("--browser", "flow", flag_value="browser", help="Use the browser of this machine.")
 @click.option("--device", "flow", flag_value="device", help="Show a code to enter on another device.")
@@ -68,10 +75,22 @@ def numbers_of(_ctx: click.Context, _parameter: click.Parameter, values: tuple[i
 @click.option("--qr", is_flag=True, default=None, help="With a code: draw a QR code too.")
 @click.option("--login-hint", metavar="NAME", help="Who is expected to sign in.")
 @click.option("--prompt", metavar="PROMPT", help="none, login, consent or select_account.")
-@click.option("--acr-values", multiple=True, metavar="ACR", callback=words_of, help="A kind of sign-in wished for.")
+@click.option(
+    "--acr-values",
+    multiple=True,
+    metavar="ACR",
+    callback=words_of,
+    help="A kind of sign-in wished for, the best first; may be repeated.",
+)
 @click.option("--max-age", type=click.IntRange(0), metavar="SECONDS", help="The longest time since the last sign-in.")
 @click.option(
-    "--port", "ports", multiple=True, type=click.IntRange(0, 65535), callback=numbers_of, help="A port to listen on."
+    "--port",
+    "ports",
+    multiple=True,
+    type=click.IntRange(0, 65535),
+    metavar="NUMBER",
+    callback=numbers_of,
+    help="A port to listen on; may be repeated.",
 )
 @click.option("--timeout", type=click.IntRange(1), metavar="SECONDS", help="How long it may take; 300 by default.")
 @click.option("--client-auth", metavar="METHOD", help="How the client authenticates; never give the secret itself.")
