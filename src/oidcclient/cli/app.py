@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import shutil
 from collections.abc import Sequence
 
 import click
 
 import oidcclient
 
-from .exits import STOPPED, USAGE
+from .exits import USAGE
 
 __all__ = ["COMMANDS", "group", "run"]
 
@@ -25,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logout": ("logout", "Sign out."),
     "decode": ("decode", "Show what is in a token."),
 }
+
+NARROWEST, WIDEST = 38, 100  # columns of the help; click itself stops at 50
 
 HELP = """Sign in at an OpenID provider and use the session in scripts.
 
@@ -70,7 +73,7 @@ class Commands(click.Group):
 group = Commands(
     "oidcclient",
     help=HELP,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
     params=[
         click.Option(
             ["--version"],
@@ -91,14 +94,14 @@ def _show_version(ctx: click.Context) -> None:
 
 def run(words: Sequence[str]) -> int:
     """Run what the words ask for and return the exit code."""
+    width = max(NARROWEST, min(shutil.get_terminal_size().columns, WIDEST) - 2)
     try:
-        found = group.main(list(words), prog_name="oidcclient", standalone_mode=False)
+        found = group.main(list(words), prog_name="oidcclient", standalone_mode=False, terminal_width=width)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE
     except click.Abort:
-        click.echo("\nStopped.", err=True)
-        return STOPPED
+        raise KeyboardInterrupt from None
     except click.ClickException as error:
         error.show()
         return USAGE
