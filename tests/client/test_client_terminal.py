@@ -138,6 +138,34 @@ def test_ctrl_d_is_the_end_of_the_input(screen: Screen, keyboard: Keyboard) -> N
         wait_for_line(keyboard)
 
 
+def test_a_terminal_that_another_job_has_by_now_is_left_to_it(
+    screen: Screen, keyboard: Keyboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its shell has put it in order; whoever changes it from the background is stopped (SIGTTOU)."""
+    keyboard.poll()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "tcgetpgrp", lambda _number: -1)
+        keyboard.close()
+    assert not screen.edits_lines
+    other = open_keyboard()
+    assert other is not None
+    settings = termios.tcgetattr(screen.slave)
+    settings[3] |= termios.ICANON | termios.ECHO
+    termios.tcsetattr(screen.slave, termios.TCSANOW, settings)
+    other.poll()
+    assert not screen.edits_lines  # the next sign-in may read
+    other.close()
+
+
+def test_on_windows_the_console_is_read(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen.sit_down()
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "msvcrt", StandInConsole("ab\r"))
+    keyboard = open_keyboard()
+    assert isinstance(keyboard, WindowsKeyboard)
+    assert keyboard.poll() == "ab"
+
+
 @pytest.mark.parametrize("what", ["file", "none", "closed"])
 def test_what_is_no_terminal_is_not_read(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Path(os.devnull).open() as file:

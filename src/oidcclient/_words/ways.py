@@ -93,7 +93,8 @@ class Device:
     for people who asked for it (section 5.4).
 
     Args:
-        show: Takes the code to show; it must return soon. None says it on stderr.
+        show: Takes the code to show; it must return soon, and is called from another thread in async programs. None
+            says it on stderr.
         qr: Draw a QR code of the address on stderr too. Needs the extra `oidcclient[qr]`.
 
     Raises:
