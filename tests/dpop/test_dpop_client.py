@@ -252,12 +252,15 @@ def test_a_clock_that_is_off_is_followed_and_said_so(
     assert oidc_provider.count("token") == 2
 
 
-def test_a_refused_date_without_a_difference_is_not_tried_again(sign_in: SignIn, oidc_provider: Provider) -> None:
-    oidc_provider.misbehave("dpop.iat_refused", at="par")
+@pytest.mark.parametrize(("name", "pushes"), [("dpop.iat_refused", 2), ("dpop.proof_refused", 1)])
+def test_a_refused_proof_is_tried_again_once_and_only_where_the_dates_differ(
+    sign_in: SignIn, oidc_provider: Provider, name: str, pushes: int
+) -> None:
+    oidc_provider.misbehave(name, at="par")
     with pytest.raises(oidcclient.OAuthError) as refusal:
         sign_in()
     assert refusal.value.error == "invalid_dpop_proof"
-    assert oidc_provider.count("par") <= 2
+    assert oidc_provider.count("par") == pushes
 
 
 @pytest.mark.parametrize("path", ["/files/a%2Fb%25c", "/files/a%20b?x=1&y=%2F", "/files/%C3%A9"])
@@ -274,6 +277,8 @@ def test_userinfo_can_be_called_in_other_ways(sign_in: SignIn, oidc_provider: Pr
     with pytest.raises(oidcclient.OidcError):
         session.userinfo()  # the devkit refuses a bound token as Bearer, as it should
     assert headers_of(oidc_provider, "/userinfo") == [None]
+    (request,) = [request for request in oidc_provider.requests if request.path == "/userinfo"]
+    assert (request.header("authorization") or "").startswith("Bearer ")
     with pytest.raises(oidcclient.UsageError):
         sign_in(DPoP(store=f"file:{tmp_path}/keys", userinfo="skip")).userinfo()
 
