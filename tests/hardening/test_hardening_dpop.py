@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import httpx2
@@ -17,13 +18,15 @@ import pytest
 
 import oidcclient
 from oidcclient import hooks
+from oidcclient._flows.exchange import authenticator, bind_hooks
+from oidcclient._words.effects import Send
 from oidcclient_devkit import Provider
 from oidcclient_dpop import DPoP, Protection, SigningKey, proof
 from oidcclient_dpop.stores import SoftwareKey, generate
 from tests.client.conftest import TEST_POLICY
 from tests.dpop.conftest import SignIn, seen, sign_in
 from tests.dpop.test_dpop_client import me
-from tests.dpop.test_dpop_hook import Bench, Kind, answer, make, perform, refuses, reopened
+from tests.dpop.test_dpop_hook import Bench, Kind, answer, asks, make, perform, refuses, reopened
 from tests.session.conftest import SCOPES
 from tests.session.test_session_refresh import HOUR
 
@@ -186,6 +189,23 @@ def bound_store(bench: Bench, token_type: str) -> oidcclient.MemoryStore:
     store = oidcclient.MemoryStore()
     store.save(record, current=True)
     return store
+
+
+def test_a_retry_for_a_nonce_has_a_fresh_client_assertion_too() -> None:
+    """RFC 7523 section 3: a provider may take an assertion once; RFC 9449 section 8: the request is made anew."""
+    bench = begun()
+    secret = oidcclient.ClientSecretJwt(secret="s" * 32)
+    bound = bind_hooks([bench.hook], lambda _: bench.context)
+    request = hooks.HttpRequest("POST", "https://login.example.com/token", body=b"grant_type=refresh_token")
+    metadata = hooks.ProviderMetadata("https://login.example.com")
+    flow = bound.exchange(Kind.REFRESH, request, authenticate=authenticator(secret, "app", metadata, 0.0))
+    sent = [next(flow), flow.send(asks("n-1", 400))]
+    with pytest.raises(StopIteration):
+        flow.send(answer())
+    forms = [parse_qs(effect.request.body.decode()) for effect in sent if isinstance(effect, Send)]
+    first, second = (form["client_assertion"] for form in forms)
+    assert first != second
+    assert all(form["grant_type"] == ["refresh_token"] for form in forms)
 
 
 # -- tokens of another kind
