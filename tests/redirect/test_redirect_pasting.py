@@ -259,6 +259,8 @@ def test_the_listener_answers_beside_the_keyboard() -> None:
     waiting = Waiting(EOFError(), inner=listener)
     with contextlib.closing(waiting.receiver):
         assert waiting.receiver.start_uri == listener.start_uri
+        assert waiting.receiver.wait(0) is None  # the end of the input ends nothing here
+        assert waiting.keyboard.closed == 1
         tab = aside(lambda: follow(f"{waiting.redirect_uri}?code=c&state={STATE}"))
         arrived = waiting.receiver.wait(10)
         assert isinstance(arrived, CallbackArrived)
