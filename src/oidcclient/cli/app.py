@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "switch": ("switch", "Choose the profile or the account that is used."),
     "logout": ("logout", "Sign out."),
     "decode": ("decode", "Show what is in a token."),
+    "explain": ("explain", "Walk through a sign-in, step by step."),
 }
 
 NARROWEST, WIDEST = 38, 100  # columns of the help; click itself stops at 50

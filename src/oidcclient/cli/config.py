@@ -60,6 +60,8 @@ KEYS: dict[str, tuple[str, str]] = {
     "private_key_algorithm": (TEXT, "The algorithm of that key; `ES256` if the key is not there."),
     "metadata_file": (TEXT, "A JSON file with the provider's metadata, for a provider without discovery."),
     "ca_bundle": (TEXT, "A PEM file with the certificate authorities to trust, in place of the system's."),
+    "git_hosts": (TEXTS, "Hosts that `git-credential` gives the token to, with the port where it is not 443."),
+    "git_username": (TEXT, "The user name that git sends along with the token; `oauth2` if the key is not there."),
     "allow_http_loopback": (SWITCH, "Accept an issuer over plain http on loopback: for tests and demos alone."),
 }
 
