@@ -20,7 +20,7 @@ ISSUER, API, PATH = "https://login.example.com", "https://api.example.com", "/v1
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - this process is measured
 WINDOW_S = 3_600  # seconds; the proofs are made before they are verified, and this may take long
-CONNECTIONS = 8
+CONNECTIONS = 32  # so many that the server never waits for the client
 JWKS = "BENCHMARK_JWKS"
 
 

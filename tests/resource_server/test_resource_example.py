@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from oidcclient_devkit import Provider
+from tests.dpop_server.proofs import new_key
+from tests.resource_server.lab import access_token
 from tests.resource_server.serving import serve_asgi
 from tests.resource_server.signed_in import signed_in
 
@@ -69,6 +71,6 @@ def test_the_example_counts_tokens_by_their_fault(served: str) -> None:
 
 def test_the_example_counts_failures_of_the_authorization_server(served: str, oidc_provider: Provider) -> None:
     oidc_provider.stop()
-    headers = {"Authorization": "DPoP e30.e30.e30", "DPoP": "proof"}
+    headers = {"Authorization": f"DPoP {access_token(new_key())}", "DPoP": "proof"}
     assert httpx.get(f"{served}/me", headers=headers, trust_env=False).status_code == 503
     assert metrics(served)["authorization_server_failures_total"] == 1

@@ -64,16 +64,18 @@ def presented(request: ApiRequest, *, bearer: bool) -> Presented:
     Raises:
         Problem: There is none, there are several, or it came in another way.
     """
-    if _in_query(request.query):  # RFC 9700 section 4.3.2: no access token in a query, ever
+    if request.query and _in_query(request.query):  # RFC 9700 section 4.3.2: no access token in a query, ever
         raise Problem(400, "invalid_request", "An access token goes into the Authorization header, never into a query")
+    first = request.authorization[0] if request.authorization else ""
     # RFC 9449 section 7.2: both schemes at once. RFC 9110 section 5.3: two fields may arrive joined by a comma.
-    if len(request.authorization) > 1 or any("," in value for value in request.authorization):
+    if len(request.authorization) > 1 or "," in first:
         raise Problem(400, "invalid_request", "Multiple methods used to include access token")
-    scheme = tried_scheme(request)
+    name, _, token = first.partition(" ")
+    scheme = _SCHEMES.get(name.lower())
     # RFC 6750 section 3.1: no error code for a request with no token, or with a scheme that is not spoken here.
     if scheme is None or (scheme == "Bearer" and not bearer):
         raise Problem(401, None, "No access token was sent")
-    token = request.authorization[0].partition(" ")[2].strip(" ")
+    token = token.strip(" ")
     if not _TOKEN68.fullmatch(token):
         raise Problem(400, "invalid_request", "The Authorization header holds no access token")
     if scheme == "DPoP" and not request.proofs:

@@ -117,7 +117,7 @@ class IntrospectedTokens:
         self._cache.keep(token, checked, now)
         return checked
 
-    def _ask(self, token: str, now: float) -> Flow[Mapping[str, Any]]:
+    def _ask(self, token: str, now: float) -> Flow[dict[str, Any]]:
         endpoint = yield from self._where(now)
         form = urlencode({"token": token, "token_type_hint": "access_token"})  # RFC 7662 section 2.1
         headers = (("Accept", "application/json"), ("Content-Type", "application/x-www-form-urlencoded"))

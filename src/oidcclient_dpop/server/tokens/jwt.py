@@ -28,6 +28,7 @@ JWT_ALGORITHMS = tuple(alg for alg in ALGORITHMS if alg != "ES256K")
 LONGEST_TOKEN = 16_384  # characters; servers take no longer header fields by far
 _REQUIRED = ("iss", "exp", "aud", "sub")  # RFC 9068 section 2.2, those that mean something here
 _Keys = tuple[KnownKeys, tuple[ProofKey, ...]]  # a key set, and those in it that a token may be signed with
+_JSON = json.JSONDecoder()
 _TYPES = ("at+jwt", "application/at+jwt")  # RFC 9068 section 4, and nothing else
 
 
@@ -172,7 +173,7 @@ def _parts(token: str) -> _Parts:
 def _object(segment: str) -> dict[str, Any]:
     try:
         # Of a member that comes twice the last counts, which is one of the two ways of RFC 7519 section 4.
-        value = json.loads(decode(segment))
+        value = _JSON.decode(decode(segment).decode("utf-8"))
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

@@ -112,9 +112,9 @@ class TokenRules:
     required: tuple[str, ...] = ()
 
 
-def checked_token(claims: Mapping[str, Any], rules: TokenRules, now: float) -> CheckedToken:
+def checked_token(claims: dict[str, Any], rules: TokenRules, now: float) -> CheckedToken:
     """
-    Check claims.
+    Check claims; they belong to the token from then on.
 
     Raises:
         InvalidAccessToken: One of them is missing, of the wrong type, or not for us now.
@@ -124,13 +124,24 @@ def checked_token(claims: Mapping[str, Any], rules: TokenRules, now: float) -> C
             raise InvalidAccessToken(name, f"The access token has no {name}")
     if claims.get("iss", rules.issuer) != rules.issuer:  # RFC 9068 section 4: exactly
         raise InvalidAccessToken("iss", "The access token is from another issuer")
-    if "aud" in claims and not rules.audiences.intersection(_texts(claims["aud"], "aud")):  # RFC 9068 section 4
-        raise InvalidAccessToken("aud", "The access token is meant for somebody else")
+    if "aud" in claims:
+        _check_audience(claims["aud"], rules.audiences)
     expires_at = _check_time(claims, rules.skew, now)
     _text(claims, "sub")
     jkt, bound = _confirmation(claims)
     scopes = frozenset((_text(claims, "scope") or "").split())
-    return CheckedToken(MappingProxyType(dict(claims)), jkt, scopes, bound, expires_at)
+    return CheckedToken(MappingProxyType(claims), jkt, scopes, bound, expires_at)
+
+
+def _check_audience(audience: Any, ours: frozenset[str]) -> None:
+    """RFC 9068 section 4: this API is among those that the token is for."""
+    for_us = False
+    for one in [audience] if isinstance(audience, str) else audience if isinstance(audience, list) else [None]:
+        if not isinstance(one, str):
+            raise InvalidAccessToken("aud", "The access token's aud is no text")
+        for_us = for_us or one in ours
+    if not for_us:
+        raise InvalidAccessToken("aud", "The access token is meant for somebody else")
 
 
 def _check_time(claims: Mapping[str, Any], skew: float, now: float) -> float | None:
@@ -166,10 +177,3 @@ def _text(claims: Mapping[str, Any], name: str) -> str | None:
     if not isinstance(value, str | None):
         raise InvalidAccessToken(name, f"The access token's {name} is no text")
     return value
-
-
-def _texts(value: Any, name: str) -> list[str]:
-    values = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, str) for one in values):
-        raise InvalidAccessToken(name, f"The access token's {name} is no text")
-    return values
