@@ -10,10 +10,11 @@ import importlib
 
 TYPE_CHECKING = False  # type checkers take it for typing.TYPE_CHECKING, whose import costs more than all of this module
 if TYPE_CHECKING:
-    from ._shell.async_client import AsyncClient, AsyncPendingLogin
-    from ._shell.client import Client, PendingLogin
+    from ._shell.async_client import AsyncClient
+    from ._shell.client import Client
     from ._shell.installed import installed_hooks
     from ._shell.opener import can_open_browser
+    from ._shell.pending_login import AsyncPendingLogin, PendingLogin
     from ._shell.session import AsyncSession, Session
     from ._shell.store.file import FileStore
     from ._shell.store.keyring_store import KeyringStore
@@ -59,10 +60,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "._shell.client": ("Client", "PendingLogin"),
-    "._shell.async_client": ("AsyncClient", "AsyncPendingLogin"),
+    "._shell.client": ("Client",),
+    "._shell.async_client": ("AsyncClient",),
     "._shell.installed": ("installed_hooks",),
     "._shell.opener": ("can_open_browser",),
+    "._shell.pending_login": ("AsyncPendingLogin", "PendingLogin"),
     "._shell.session": ("AsyncSession", "Session"),
     "._shell.store.file": ("FileStore",),
     "._shell.store.keyring_store": ("KeyringStore",),

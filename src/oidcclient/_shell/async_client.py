@@ -18,59 +18,15 @@ from .wires import AsyncWires
 if TYPE_CHECKING:
     from oidcclient._words.events import EventHandler
     from oidcclient._words.options import Http
-    from oidcclient._words.ways import DeviceCode, Way
+    from oidcclient._words.ways import Way
     from oidcclient.hooks import Hook
     from oidcclient.protocol import ClientAuth
 
-    from .pending import Pending
+    from .pending_login import AsyncPendingLogin
 
-__all__ = ["AsyncClient", "AsyncPendingLogin"]
+__all__ = ["AsyncClient"]
 
 LOGIN_TIMEOUT = 300.0  # seconds; long enough for a password manager and a second factor
-
-
-class AsyncPendingLogin:
-    """A sign-in that waits for a person. Made by `start_login()`; call `wait()` soon, it answers the browser."""
-
-    def __init__(self, core: ClientCore, pending: Pending, wires: AsyncWires) -> None:
-        self._core = core
-        self._pending = pending
-        self._wires = wires
-
-    def __repr__(self) -> str:
-        return f"AsyncPendingLogin(issuer={self._core.issuer!r})"
-
-    @property
-    def url(self) -> str:
-        """The address to open in a browser, here or on another device; good for this sign-in alone."""
-        return self._pending.address
-
-    @property
-    def device_code(self) -> DeviceCode | None:
-        """What to show to the person, where they sign in on another device (`via=Device()`); None otherwise."""
-        return self._pending.device_code
-
-    async def wait(self) -> AsyncSession:
-        """
-        Wait until the person has signed in.
-
-        Raises:
-            LoginTimedOut: Nobody finished in time.
-            LoginCancelled: `cancel` was called.
-            OidcError: The sign-in failed.
-        """
-        from .signing_in import finish_login  # noqa: PLC0415 - a stored session needs none of it
-
-        record = await self._wires.drive(finish_login(self._core, self._pending))
-        return AsyncSession(self._core, record, self._wires)
-
-    def cancel(self) -> None:
-        """Stop the sign-in; `wait` then raises LoginCancelled. May be called from any thread."""
-        self._pending.cancel()
-
-    def __del__(self) -> None:
-        """Stop listening when nobody can wait any more."""
-        self._pending.close()
 
 
 class AsyncClient:
@@ -198,7 +154,7 @@ class AsyncClient:
             TransportError: The provider cannot be reached.
             UsageError: An argument does not fit.
         """
-        from .signing_in import login, login_options  # noqa: PLC0415 - as above
+        from .signing_in import login, login_options  # noqa: PLC0415 - a stored session needs none of it
 
         options = login_options(
             self._core,
@@ -238,6 +194,7 @@ class AsyncClient:
             TransportError: The provider cannot be reached.
             UsageError: An argument does not fit.
         """
+        from .pending_login import AsyncPendingLogin  # noqa: PLC0415 - as above
         from .signing_in import login_options, start_login  # noqa: PLC0415 - as above
 
         options = login_options(
