@@ -323,6 +323,18 @@ def test_a_session_goes_on_in_the_store_that_it_names_whatever_the_program_names
     assert reopened(old, DPoP(store=Slots())).run(Kind.RESOURCE, answer()).status == 200
 
 
+def test_what_a_store_of_somebody_else_says_of_a_key_is_passed_on() -> None:
+    hook = DPoP(store=Slots())
+    with pytest.raises(oidcclient.KeyLost, match="no such slot"):
+        reopened(begun(hook), hook, handle="9").run(Kind.RESOURCE)
+
+
+def test_a_key_of_the_programs_own_that_the_provider_cannot_check_is_refused_before_anything_is_opened() -> None:
+    """RFC 9449 section 5.1."""
+    with pytest.raises(oidcclient.DiscoveryRefused):
+        begun(DPoP(key=generate("ES384")))
+
+
 class Broken(Slots):
     """A store whose calls raise what its library raises."""
 

@@ -15,6 +15,7 @@ import pytest
 from oidcclient import KeyUnavailable
 from oidcclient_dpop import DPoP
 from oidcclient_dpop.stores.cng.store import CngStore
+from oidcclient_dpop.stores.deadline import within
 from oidcclient_dpop.stores.keyring_store import KeyringKeyStore
 from oidcclient_dpop.stores.pkcs11 import Pkcs11Store
 from tests.dpop.test_dpop_hook import Kind, answer, make, perform, reopened
@@ -100,6 +101,19 @@ def test_a_key_that_a_token_makes_too_late_is_removed_again(soft_hsm: SoftHsm, m
     wait_for_threads()
     left = Pkcs11Store(uri).use(lambda token: list(token._open().get_objects()))
     assert left == []
+
+
+def test_what_comes_at_the_moment_of_an_interrupt_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(threading.Thread):
+        def join(self, timeout: float | None = None) -> None:
+            super().join(timeout)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("oidcclient_dpop.stores.deadline.threading.Thread", Interrupted)
+    undone: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        within(lambda: "a key", seconds=10, subject="it", late=undone.append)
+    assert undone == ["a key"]
 
 
 # -- too often
