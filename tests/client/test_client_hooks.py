@@ -218,10 +218,11 @@ def test_every_small_protocol_is_told_apart() -> None:
         hooks.Prepares,
         hooks.AddsParameters,
         hooks.WrapsExchanges,
+        hooks.Signs,
         hooks.AcceptsTokens,
         hooks.Describes,
         hooks.Forgets,
         hooks.SuppliesTransport,
     ]
-    assert [isinstance(RequestIds(), power) for power in powers] == [False, False, True, False, False, False, False]
-    assert [isinstance(Sealed(), power) for power in powers] == [True, True, True, True, False, False, False]
+    assert [isinstance(RequestIds(), power) for power in powers] == [False] * 2 + [True] + [False] * 5
+    assert [isinstance(Sealed(), power) for power in powers] == [True] * 3 + [False, True] + [False] * 3
