@@ -99,7 +99,21 @@ REDIS = Part(
     present=lambda: has_program("redis-server"),
     linux_only=True,
 )
-PARTS = (*PARTS, KEY_STORES, STAND_INS, REDIS)
+CALLERS = Part(
+    name="git and kubectl",
+    tests="tokens for both, asked for by themselves (tests/cli)",
+    packages=("git", "kubernetes-client"),
+    present=lambda: all(map(has_program, ("git", "kubectl"))),
+    linux_only=True,
+)
+SHELLS = Part(
+    name="the shells bash, zsh and fish",
+    tests="completion at the prompt (tests/cli)",
+    packages=("bash", "zsh", "fish"),
+    present=lambda: all(map(has_program, ("bash", "zsh", "fish"))),
+    linux_only=True,
+)
+PARTS = (*PARTS, KEY_STORES, STAND_INS, REDIS, CALLERS, SHELLS)
 WINE = Part(
     name="wine with a cross compiler",
     tests="what runs on a Windows Python (tests/windows)",

@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logout": ("logout", "Sign out."),
     "decode": ("decode", "Show what is in a token."),
     "explain": ("explain", "Walk through a sign-in, step by step."),
+    "kubectl-credential": ("kubectl_credential", "Give kubectl a token; kubectl runs it."),
+    "git-credential": ("git_credential", "Give git a token; git runs it."),
 }
 
 NARROWEST, WIDEST = 38, 100  # columns of the help; click itself stops at 50
