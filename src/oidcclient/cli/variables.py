@@ -11,7 +11,7 @@ VARIABLES = {
     "OIDCCLIENT_CLIENT_SECRET": "The client's secret, for a profile whose `client_auth` needs one.",
     "OIDCCLIENT_ACCESS_TOKEN": (
         "A token to use in place of a session, for CI: `token` prints it, and `request` sends it as a Bearer token to "
-        "where the profile or `--allow-origin` lets it go, and `git-credential` gives it to git for the profile's hosts."
+        "where the profile or `--allow-origin` lets it go; `git-credential` gives it to git for the profile's hosts."
     ),
     "OIDCCLIENT_FLOW": "How to sign in: `browser`, `device` or `paste`.",
     "OIDCCLIENT_NO_BROWSER": "`1`: open no browser; a code if the provider has them, else pasting.",
