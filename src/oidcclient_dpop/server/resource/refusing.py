@@ -78,13 +78,14 @@ class Refuser:
 
     def challenges(self, said: Mapping[str, str], scheme: Scheme | None) -> Headers:
         """
-        Return one challenge for each scheme taken here.
+        Return one challenge for each scheme taken here, that of the scheme that was tried first.
 
-        The error is on that of the scheme that was tried (RFC 9449 section 7.2), or on all if that was none or both.
+        The error is on that one (RFC 9449 section 7.2), or on all if it was none or both. Some clients look no further
+        than the first challenge.
         """
         return tuple(
             challenge(one, {**(said if scheme in {one, None} else {}), **more, **self._where})
-            for one, more in self._schemes.items()
+            for one, more in sorted(self._schemes.items(), key=lambda item: item[0] != scheme)
         )
 
 
