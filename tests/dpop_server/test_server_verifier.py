@@ -12,8 +12,8 @@ from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey
 
 from oidcclient_dpop import server
-from oidcclient_dpop.server import NonceIssuer, ProofVerifier, Rule, verifier
-from tests.dpop_server.proofs import ClientKey, ath, b64, claims_of, header_of, new_key, part, seal
+from oidcclient_dpop.server import NonceIssuer, ProofVerifier, Rule
+from tests.dpop_server.proofs import ClientKey, ath, b64, claims_of, header_of, new_key, seal
 from tests.dpop_server.verifying import NOW, URL, good, refused, verify
 
 TOKEN = "an-access-token"  # only its hash matters
@@ -240,62 +240,6 @@ def test_refusals_tell_the_rule_and_no_secret(key: ClientKey) -> None:
     assert TOKEN not in str(error)
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - what was just written
     assert (again.rule, again.error, str(again)) == (error.rule, error.error, str(error))
-
-
-def remembered(rules: ProofVerifier) -> set[str]:
-    """Return the headers, whose translation is undone."""
-    return {header.decode().replace("+", "-").replace("/", "_") for header in {*rules._keys._new, *rules._keys._old}}
-
-
-def test_only_keys_whose_proofs_verified_are_remembered() -> None:
-    rules = ProofVerifier()
-    keys = [new_key() for _ in range(3)]
-    for one in keys:
-        refused(good(one)[:-4] + "AAAA", rules=rules)
-    assert not remembered(rules)
-    for one in keys:
-        verify(good(one), rules=rules)
-    assert remembered(rules) == {part(header_of(one)) for one in keys}
-    text, _, _ = good(keys[0]).rpartition(".")
-    assert refused(f"{text}.{'A' * 86}", rules=rules).rule is Rule.SIGNATURE, "a known key excuses nothing"
-
-
-def test_a_bounded_number_of_keys_is_remembered_and_those_in_use_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verifier, "KEPT_KEYS", 4)
-    read: list[str] = []
-    reader = verifier._key_reader()
-
-    def counting(alg: str, jwk: Any) -> Any:
-        read.append(jwk["x"])
-        return reader(alg, jwk)
-
-    monkeypatch.setattr(verifier, "_key_reader", lambda: counting)
-    rules = ProofVerifier()
-    often = new_key()
-    for _ in range(10):
-        verify(good(new_key()), rules=rules)
-        verify(good(often), rules=rules)
-        assert len(remembered(rules)) <= 4
-        assert part(header_of(often)) in remembered(rules)
-    assert read.count(often.jwk["x"]) == 1
-
-
-def test_keys_that_are_known_push_no_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verifier, "KEPT_KEYS", 4)
-    rules = ProofVerifier()
-    keys = [new_key() for _ in range(4)]
-    for one in keys:
-        verify(good(one), rules=rules)
-    for _ in range(3):
-        verify(good(keys[3]), rules=rules)
-    assert remembered(rules) == {part(header_of(one)) for one in keys}
-
-
-def test_a_large_header_is_verified_and_not_remembered(key: ClientKey) -> None:
-    rules = ProofVerifier()
-    proof = seal(key, header_of(key, more="x" * 2_048), claims_of("GET", URL, iat=NOW))
-    assert verify(proof, rules=rules).jkt == key.jkt
-    assert not remembered(rules)
 
 
 def test_the_steps_come_in_the_order_of_the_rfc(key: ClientKey) -> None:
