@@ -7,6 +7,8 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from oidcclient_dpop.server import (
     AccessRefused,
@@ -485,6 +487,31 @@ def test_a_cache_for_event_loops_is_no_cache_for_threads(lab: Lab) -> None:
     assert resource.needs_event_loop
     with pytest.raises(TypeError, match="event loop"):
         resource.check(lab.good())
+
+
+ODD = st.text(max_size=40) | st.sampled_from(
+    ["DPoP ", "Bearer a", "DPoP a.b.c", "dpop e30.e30.e30", "access_token=%61"]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])  # the lab collects events
+@given(ODD, ODD, st.lists(ODD, max_size=3), st.lists(ODD, max_size=2), ODD)
+def test_whatever_a_request_holds_it_is_refused_with_an_answer_that_can_be_sent(
+    lab: Lab, method: str, path: str, authorization: list[str], proofs: list[str], query: str
+) -> None:
+    for mode in ("dpop_only", "dpop_and_bearer"):
+        request = ApiRequest(method, path, tuple(authorization), tuple(proofs), query)
+        answer = refused(lab.resource(mode=mode), request).answer
+        assert answer.status in {400, 401}
+        assert all(value.isascii() and value.isprintable() for _, value in answer.headers)
+        json.loads(answer.body)
+
+
+def test_a_good_token_with_an_odd_proof_or_path_is_refused(lab: Lab) -> None:
+    token = lab.token()
+    for path in ("//evil.example.com/", "http://evil.example.com/me", "*", "", "/\ud800", "/a\r\nb"):
+        proof = prove(lab.key, "GET", f"{API}/me", token)
+        assert refused(lab.resource(), ApiRequest("GET", path, (f"DPoP {token}",), (proof,))).answer.status == 401
 
 
 def test_keys_of_every_kind_sign_proofs(signer: ClientKey) -> None:

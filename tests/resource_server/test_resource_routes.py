@@ -169,9 +169,7 @@ def test_an_api_that_takes_bearer_tokens_says_so(lab: Lab) -> None:
         (f"{API}/", f"{API}/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource"),
     ],
 )
-def test_the_metadata_is_at_the_address_that_the_challenges_name(
-    lab: Lab, identifier: str, url: str, path: str
-) -> None:
+def test_the_metadata_is_where_the_challenges_say(lab: Lab, identifier: str, url: str, path: str) -> None:
     """RFC 9728 section 3.1: the well-known path goes between host and path."""
     resource = lab.resource(resource=identifier)
     assert resource.metadata_url == url
