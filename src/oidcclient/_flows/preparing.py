@@ -15,7 +15,7 @@ from .exchange import BoundHooks, bind_hooks, with_aliases
 from .plan import SignInPlan
 from .provider import fetch_keys, fetch_metadata
 
-__all__ = ["begin", "forgetting", "prefetch_keys"]
+__all__ = ["abandon", "begin", "forgetting", "prefetch_keys"]
 
 T = TypeVar("T")
 
@@ -54,6 +54,11 @@ def forgetting(plan: SignInPlan, hooks: BoundHooks, flow: Flow[T]) -> Flow[T]:
         if not hooks.stored:
             yield from forget_state(plan.hooks, hooks.states({}), plan.emit)
         raise
+
+
+def abandon(plan: SignInPlan, hooks: BoundHooks) -> Flow[None]:
+    """Let the hooks remove what they made for a sign-in that nobody will wait for."""
+    return forget_state(plan.hooks, hooks.states({}), plan.emit)
 
 
 def _context(plan: SignInPlan, metadata: ProviderMetadata, now: float) -> HookContext:

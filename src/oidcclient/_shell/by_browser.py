@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oidcclient._flows.login import LoginPlan, Started, finish, start
-from oidcclient._flows.preparing import forgetting
+from oidcclient._flows.preparing import abandon, forgetting
 from oidcclient._words.effects import Flow, run
 from oidcclient._words.errors import BrowserUnavailable, LoginCancelled
 from oidcclient._words.receiver import Receiver
@@ -59,6 +59,10 @@ class PendingBrowser:
     def memory(self) -> Memory:
         """What the hooks know."""
         return memory_of(self._started.hooks)
+
+    def forget(self) -> Flow[None]:
+        """Let the hooks remove what they made."""
+        return abandon(self._plan, self._started.hooks)
 
     def cancel(self) -> None:
         """Stop the sign-in."""

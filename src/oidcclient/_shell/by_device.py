@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from oidcclient._flows import device
 from oidcclient._flows.plan import DevicePlan, DeviceStarted
-from oidcclient._flows.preparing import forgetting
+from oidcclient._flows.preparing import abandon, forgetting
 from oidcclient._words.effects import Flow, run
 from oidcclient._words.record import SessionRecord
 from oidcclient._words.ways import Device, DeviceCode
@@ -63,6 +63,10 @@ class PendingDevice:
     def memory(self) -> Memory:
         """What the hooks know."""
         return memory_of(self._started.hooks)
+
+    def forget(self) -> Flow[None]:
+        """Let the hooks remove what they made."""
+        return abandon(self._plan, self._started.hooks)
 
     def cancel(self) -> None:
         """Stop the sign-in."""

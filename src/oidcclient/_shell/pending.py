@@ -54,6 +54,10 @@ class Pending(Protocol):
         """Wait for the person, and end with a stored session."""
         ...
 
+    def forget(self) -> Flow[None]:
+        """Let the hooks remove what they made for a sign-in that nobody waits for."""
+        ...
+
     def cancel(self) -> None:
         """Stop the sign-in; may be called from any thread."""
         ...

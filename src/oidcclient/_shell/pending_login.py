@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import threading
+from typing import TYPE_CHECKING, NoReturn
+
+from oidcclient._words.errors import UsageError
 
 from .core import ClientCore
+from .drivers import drive
 from .session import AsyncSession, Session
 from .wires import AsyncWires, Wires
 
@@ -20,6 +25,7 @@ class _PendingBase:
     def __init__(self, core: ClientCore, pending: Pending) -> None:
         self._core = core
         self._pending = pending
+        self._waited = False
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(issuer={self._core.issuer!r})"
@@ -39,8 +45,19 @@ class _PendingBase:
         self._pending.cancel()
 
     def __del__(self) -> None:
-        """Stop listening when nobody can wait any more."""
+        """Stop listening when nobody can wait any more, and let the hooks remove what they made: a key, for example."""
         self._pending.close()
+        if not self._waited and self._core.hooks:
+            with contextlib.suppress(RuntimeError):  # the interpreter ends: no thread starts any more
+                threading.Thread(target=_forget, args=(self._pending,), daemon=True, name="oidcclient-forget").start()
+
+
+def _forget(pending: Pending) -> None:
+    drive(pending.forget(), _no_wire)
+
+
+def _no_wire() -> NoReturn:
+    raise UsageError("what a sign-in that was given up left behind is removed without the network", rule="hook")
 
 
 class PendingLogin(_PendingBase):
@@ -61,6 +78,7 @@ class PendingLogin(_PendingBase):
         """
         from .signing_in import finish_login  # noqa: PLC0415 - a stored session needs none of it
 
+        self._waited = True
         record = self._wires.drive(finish_login(self._core, self._pending))
         return Session(self._core, record, self._wires)
 
@@ -83,5 +101,6 @@ class AsyncPendingLogin(_PendingBase):
         """
         from .signing_in import finish_login  # noqa: PLC0415 - as above
 
+        self._waited = True
         record = await self._wires.drive(finish_login(self._core, self._pending))
         return AsyncSession(self._core, record, self._wires)
