@@ -41,7 +41,9 @@ def open_store(settings: Settings) -> oidcclient.Store:
             hint="Use keyring or file, with a folder if you like: file:/path.",
         )
     place = os.path.expanduser(folder) or None  # noqa: PTH111 - pathlib would cost a cached token too much
-    return oidcclient.KeyringStore(place) if kind == "keyring" else oidcclient.FileStore(place)
+    if kind == "file":
+        return oidcclient.FileStore(place)
+    return oidcclient.KeyringStore(place, key_cache=settings.text("key_cache"))  # type: ignore[arg-type] # checked there
 
 
 def open_client(

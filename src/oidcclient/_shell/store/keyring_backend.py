@@ -37,6 +37,12 @@ def read_secret(name: str) -> str | None:
     Raises:
         StoreError: No keyring of this system answers, or it is locked.
     """
+    if sys.platform not in BACKENDS:
+        from .secret_service import secret_at_once  # noqa: PLC0415 - macOS and Windows have none
+
+        at_once = secret_at_once(_service(name), name)
+        if at_once is not None:
+            return at_once
     found: list[str | None] = []
 
     def read(backend: Backend) -> bool:

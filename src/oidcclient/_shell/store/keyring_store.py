@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Literal
+
+from oidcclient._words.errors import UsageError
 
 from .deadline import within
 from .folder import FolderStore
@@ -23,11 +27,24 @@ class KeyringKeys:
 
     name = "keyring"
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, *, in_kernel: bool = False) -> None:
         self.slowness = timeout
+        self._in_kernel = in_kernel
 
     def read(self, key_id: str) -> bytes | None:
         """Return a key, or None if there is none of this name."""
+        if not self._in_kernel:
+            return self._read(key_id)
+        from .kernel_keys import keep_key, kept_key  # noqa: PLC0415 - off by default
+
+        key = kept_key(key_id, KEY_BYTES)
+        if key is None:
+            key = self._read(key_id)
+            if key is not None:
+                keep_key(key_id, key)
+        return key
+
+    def _read(self, key_id: str) -> bytes | None:
         secret = within(lambda: read_secret(key_id), seconds=self.slowness, subject=SUBJECT)
         return None if secret is None else _decoded(secret)
 
@@ -35,6 +52,17 @@ class KeyringKeys:
         """Keep a new key."""
         secret = urlsafe_b64encode(key).decode("ascii").rstrip("=")
         within(lambda: write_secret(key_id, secret), seconds=self.slowness, subject=SUBJECT)
+
+
+def _check_cache(key_cache: object) -> None:
+    if key_cache != "kernel" or sys.platform != "linux":
+        raise UsageError(
+            "there is no such cache for keys on this system",
+            rule="key_cache",
+            expected="kernel, on Linux",
+            received=key_cache,
+            hint="Leave key_cache out.",
+        )
 
 
 def _decoded(secret: str) -> bytes | None:
@@ -57,10 +85,25 @@ class KeyringStore(FolderStore):
         folder: The folder. By default `keyring` in the user's data folder for oidcclient, or in `$OIDCCLIENT_HOME`.
         timeout: How long to wait for one answer of the secure store, in seconds. A desktop may show a dialogue to
             unlock it, which the person has this long to answer.
+        key_cache: `"kernel"` has the Linux kernel keep the key for 15 minutes after it was read from the secure store,
+            in the user keyring (keyrings(7)). Programs that start often are quicker, and for so long a keyring that
+            is locked again keeps nobody out. Where the kernel refuses, the secure store is read each time.
+
+    Raises:
+        UsageError: There is no such cache on this system.
     """
 
-    def __init__(self, folder: str | os.PathLike[str] | None = None, *, timeout: float = TIMEOUT_S) -> None:
-        super().__init__(store_folder(folder, KeyringKeys.name), KeyringKeys(timeout))
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        timeout: float = TIMEOUT_S,
+        key_cache: Literal["kernel"] | None = None,
+    ) -> None:
+        if key_cache is not None:
+            _check_cache(key_cache)
+        keys = KeyringKeys(timeout, in_kernel=key_cache is not None)
+        super().__init__(store_folder(folder, KeyringKeys.name), keys)
 
     def __repr__(self) -> str:
         return f"KeyringStore({self._root!r})"
