@@ -11,11 +11,11 @@ TOKEN = "a" * 800  # as long as a usual JWT
 HOUR = 3600.0
 
 
-def record(token_type: str = "Bearer", **fields: Any) -> oidcclient.SessionRecord:  # noqa: S107 - no password
+def record(token_type: str = "Bearer", *, profile: str = "default", **fields: Any) -> oidcclient.SessionRecord:  # noqa: S107 - no password
     """Return what a sign-in leaves behind; `fields` are what hooks add to it."""
     now = time.time()
     return oidcclient.SessionRecord(
-        profile="default",
+        profile=profile,
         issuer=ISSUER,
         client_id=CLIENT_ID,
         account="ann",

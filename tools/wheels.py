@@ -16,6 +16,7 @@ PROJECTS: Mapping[str, Path] = {
     "oidcclient-devkit": ROOT / "src" / "oidcclient_devkit",
 }
 PINS = ROOT / "requirements" / "base.txt"
+PINS_OF_EXTRAS = ROOT / "requirements" / "dev.txt"
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 
 
@@ -34,17 +35,18 @@ def new_environment(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
-def install(wheels: Sequence[Path], python: Path) -> None:
-    """Install wheels and what they declare, at the versions and with the hashes that the project pins."""
+def install(wheels: Sequence[Path], python: Path, *, extra: str = "") -> None:
+    """Install wheels, with an extra if one is named, and what they declare, as the project pins it with hashes."""
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder) / "wanted.txt"
-        wanted.write_text("".join(f"{requirement(wheel)}\n" for wheel in wheels), "utf-8")
-        command = [*PIP, "--python", str(python), "install", "--require-hashes", "-r", str(wanted), "-c", str(PINS)]
+        wanted.write_text("".join(f"{requirement(wheel, extra)}\n" for wheel in wheels), "utf-8")
+        pins = str(PINS_OF_EXTRAS if extra else PINS)
+        command = [*PIP, "--python", str(python), "install", "--require-hashes", "-r", str(wanted), "-c", pins]
         subprocess.run(command, check=True)
 
 
-def requirement(wheel: Path) -> str:
+def requirement(wheel: Path, extra: str = "") -> str:
     """Return the line of a requirements file that asks for this very file."""
     distribution = wheel.name.split("-", 1)[0].replace("_", "-")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    return f"{distribution} @ {wheel.as_uri()} --hash=sha256:{digest}"
+    return f"{distribution}{f'[{extra}]' if extra else ''} @ {wheel.as_uri()} --hash=sha256:{digest}"
