@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Walk through a sign-in, step by step."),
     "kubectl-credential": ("kubectl_credential", "Give kubectl a token; kubectl runs it."),
     "git-credential": ("git_credential", "Give git a token; git runs it."),
+    "keys": ("keys", "List the keys that sessions are bound to."),
 }
 
 NARROWEST, WIDEST = 38, 100  # columns of the help; click itself stops at 50
