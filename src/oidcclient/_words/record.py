@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from .value import dataclass, field
 from .values import AccessToken, Json
@@ -11,7 +11,8 @@ from .values import AccessToken, Json
 __all__ = ["Lock", "RecordKey", "SessionRecord", "Store"]
 
 
-class RecordKey(NamedTuple):  # a tuple, as each request to an API looks its session up by it
+@dataclass(frozen=True, slots=True)
+class RecordKey:
     """
     Which session: there is one record for each.
 
@@ -26,6 +27,17 @@ class RecordKey(NamedTuple):  # a tuple, as each request to an API looks its ses
     issuer: str
     client_id: str
     account: str
+
+    # Written out, as each request to an API looks its session up by this. A NamedTuple takes a millisecond to import.
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RecordKey) and self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def _all(self) -> tuple[str, str, str, str]:
+        return self.profile, self.issuer, self.client_id, self.account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,7 @@ else:
             members |= {"__setattr__": _refuse, "__delattr__": _refuse}
         if slots:
             members |= {"__getstate__": _get_state, "__setstate__": _set_state}
-        members = {name: member for name, member in members.items() if name not in cls.__dict__ or name == "__hash__"}
+        members = {name: member for name, member in members.items() if cls.__dict__.get(name) is None}
         if not slots:
             init.__globals__.update({f"_set_{name}": _setter(name) for name in fields})
             for name, member in members.items():
