@@ -227,7 +227,7 @@ def test_what_is_no_signed_jwt_is_refused(signer: ClientKey, token: str) -> None
 def test_a_signature_or_a_body_that_is_no_base64url_is_refused(signer: ClientKey) -> None:
     header, claims, signature = access_token(signer).split(".")
     assert reason(rules(signer), f"{header}.{claims}.{signature}=") == "format"
-    for body in ("bnVsbA", "e30x", "W10", b64(b"\xff{}"), b64(b"{"), b64(b"[" * 5000)):
+    for body in ("bnVsbA", "e30x", "W10", b64(b"\xff{}"), b64(b"{"), b64(b"{} x"), b64(b"[" * 5000)):
         sealed = seal(signer, {"typ": "at+jwt", "alg": signer.alg, "kid": KID}, body)
         assert reason(rules(signer), sealed) == "format"
 

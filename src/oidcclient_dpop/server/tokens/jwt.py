@@ -29,6 +29,7 @@ LONGEST_TOKEN = 16_384  # characters; servers take no longer header fields by fa
 _REQUIRED = ("iss", "exp", "aud", "sub")  # RFC 9068 section 2.2, those that mean something here
 _Keys = tuple[KnownKeys, tuple[ProofKey, ...]]  # a key set, and those in it that a token may be signed with
 _JSON = json.JSONDecoder()
+_WHITESPACE = " \t\n\r"  # RFC 8259 section 2
 _TYPES = ("at+jwt", "application/at+jwt")  # RFC 9068 section 4, and nothing else
 
 
@@ -172,13 +173,18 @@ def _parts(token: str) -> _Parts:
 
 def _object(segment: str) -> dict[str, Any]:
     try:
+        text = decode(segment).decode("utf-8").strip(_WHITESPACE)
         # Of a member that comes twice the last counts, which is one of the two ways of RFC 7519 section 4.
-        value = _JSON.decode(decode(segment).decode("utf-8"))
+        value, end = _JSON.raw_decode(text)  # half the time of decode, which looks for whitespace in two places
     except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise InvalidAccessToken("format", "The access token is no well-formed JWT")
+        raise _malformed() from None
+    if end != len(text) or not isinstance(value, dict):
+        raise _malformed()
     return value
+
+
+def _malformed() -> InvalidAccessToken:
+    return InvalidAccessToken("format", "The access token is no well-formed JWT")
 
 
 def _check_signature(keys: tuple[ProofKey, ...], signed: bytes, signature: str) -> ProofKey:
@@ -186,7 +192,7 @@ def _check_signature(keys: tuple[ProofKey, ...], signed: bytes, signature: str) 
     try:
         given = decode(signature)
     except ValueError:
-        raise InvalidAccessToken("format", "The access token is no well-formed JWT") from None
+        raise _malformed() from None
     for key in keys:
         try:
             key.verify(given, signed)
