@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ._shell.async_client import AsyncClient
     from ._shell.client import Client
     from ._shell.installed import installed_hooks
-    from ._shell.opener import can_open_browser
+    from ._shell.opener import browser_reasons, can_open_browser
     from ._shell.pending_login import AsyncPendingLogin, PendingLogin
     from ._shell.session import AsyncSession, Session
     from ._shell.store.file import FileStore
@@ -63,7 +63,7 @@ _HOMES = {
     "._shell.client": ("Client",),
     "._shell.async_client": ("AsyncClient",),
     "._shell.installed": ("installed_hooks",),
-    "._shell.opener": ("can_open_browser",),
+    "._shell.opener": ("browser_reasons", "can_open_browser"),
     "._shell.pending_login": ("AsyncPendingLogin", "PendingLogin"),
     "._shell.session": ("AsyncSession", "Session"),
     "._shell.store.file": ("FileStore",),
@@ -159,6 +159,7 @@ __all__ = [
     "TransportError",
     "UsageError",
     "User",
+    "browser_reasons",
     "can_open_browser",
     "events",
     "installed_hooks",

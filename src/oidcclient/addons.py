@@ -17,7 +17,7 @@ from ._words.errors import UsageError
 from ._words.values import ProviderMetadata
 from .hooks import Hook
 
-__all__ = ["Addon", "Check", "Checks", "HeldKey", "HoldsKeys", "Option", "installed_addons"]
+__all__ = ["Addon", "Check", "Checks", "HeldKey", "HoldsKeys", "Option", "TriesKeyStores", "installed_addons"]
 
 GROUP = "oidcclient.addons"
 
@@ -135,6 +135,23 @@ class HoldsKeys(Protocol):
 
         Raises:
             KeyUnavailable: The store does not answer now.
+        """
+        ...
+
+
+@runtime_checkable
+class TriesKeyStores(Protocol):
+    """An add-on that can try a key store out, from making a key to removing it."""
+
+    def try_key_store(self, uri: str) -> Iterable[Check]:
+        """
+        Make a key, use it, find it again in a new process, try to take it out, and remove it; tell of each step.
+
+        Args:
+            uri: The key store.
+
+        Raises:
+            UsageError: There is no such key store.
         """
         ...
 

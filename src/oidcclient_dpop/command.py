@@ -83,6 +83,12 @@ class DPoPAddon:
         if "handle" in state:
             open_store(state["store"]).delete(state["handle"])
 
+    def try_key_store(self, uri: str) -> Iterator[Check]:
+        """Make a key, use it, find it again in a new process, try to take it out, and remove it."""
+        from .trying import try_key_store  # noqa: PLC0415 - rarely asked for
+
+        return try_key_store(uri)
+
 
 ADDON = DPoPAddon()
 

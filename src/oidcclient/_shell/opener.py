@@ -19,6 +19,7 @@ __all__ = [
     "Opener",
     "ShownAddress",
     "SystemBrowser",
+    "browser_reasons",
     "can_open_browser",
     "choose_opener",
     "nobody_here",
@@ -133,6 +134,11 @@ def can_open_browser() -> bool:
     Over SSH, in a container, without a display it would not: `login()` then shows an address instead of opening one.
     """
     return detect(read_surroundings()).kind is Verdict.BROWSER
+
+
+def browser_reasons() -> tuple[str, ...]:
+    """Return every rule that `can_open_browser` looked at, in order, as "rule: why"; the last one decided."""
+    return detect(read_surroundings()).reasons
 
 
 def say(*lines: str) -> None:
