@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -39,8 +39,24 @@ stdout has the result and nothing else; everything said to a person is on stderr
 """
 
 
+class Formatter(click.HelpFormatter):
+    """Lay out help so that it fits a narrow terminal too: there, a long option gets a line of its own."""
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write a list of options or commands."""
+        super().write_dl(rows, min(col_max, self.width // 2), col_spacing)
+
+
+class Context(click.Context):
+    """One call, with our layout."""
+
+    formatter_class = Formatter
+
+
 class Commands(click.Group):
     """A group that knows its commands' names and loads none of them before it runs."""
+
+    context_class = Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, in the order of the table."""
@@ -54,6 +70,7 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"{__package__}.commands.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
+        command.context_class = Context
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -8,6 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from oidcclient import UsageError
 from oidcclient.protocol import TokenBase, is_loopback
 
 __all__ = ["Fenced", "Routes", "context_for"]
@@ -19,8 +20,20 @@ def context_for(ca_bundle: str | None) -> ssl.SSLContext | bool:
 
     Args:
         ca_bundle: A PEM file with the certificate authorities to trust; None for the usual ones.
+
+    Raises:
+        UsageError: The file cannot be used.
     """
-    return ssl.create_default_context(cafile=ca_bundle) if ca_bundle else True
+    if ca_bundle is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except OSError as error:
+        raise UsageError(
+            f"the certificate authorities in {ca_bundle} cannot be read ({type(error).__name__})",
+            rule="ca_bundle",
+            hint="Name a PEM file: ca_bundle in the profile.",
+        ) from None
 
 
 class Routes(httpx.BaseTransport):
