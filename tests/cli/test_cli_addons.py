@@ -189,3 +189,27 @@ def test_a_session_that_names_no_key_has_none() -> None:
     assert own is not None
     assert own.problem is None
     ADDON.delete_key({"jkt": "x"})
+
+
+def test_a_key_in_whose_place_another_one_is_cannot_be_used(desk: Desk) -> None:
+    keys = f"file:{desk.folder.as_posix()}/keys"
+    states = []
+    for user in ("ann", "bob"):
+        record = oidcclient.FileStore(desk.sessions).load(desk.sign_in(user=user, hooks=[DPoP(store=keys)]).key)
+        assert record is not None
+        states.append(record.hook_state["dpop"])
+    held = ADDON.held_key({**states[0], "handle": states[1]["handle"]})
+    assert held is not None
+    assert held.problem == "another key is in its place"
+    unknown = ADDON.held_key({"jkt": "x", "protection": 99})
+    assert unknown is not None
+    assert unknown.protection == "unknown"
+
+
+def test_a_store_that_fails_as_a_key_is_made_is_told(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "keys"
+    folder.mkdir(mode=0o500)
+    folder.chmod(0o577)  # others may write there: the store refuses it
+    found = list(ADDON.checks({"key_store": f"file:{folder.as_posix()}"}, None))
+    assert [check.state for check in found] in (["failed"], ["absent"])
+    assert found[0].detail
