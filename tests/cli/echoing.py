@@ -32,6 +32,7 @@ class Api:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b'{"ok": true}'
+    date: str | None = None
     seen: list[Seen] = field(default_factory=list)
 
 
@@ -52,9 +53,20 @@ def api_running() -> Iterator[Api]:
         server.server_close()
 
 
+class Dated(BaseHTTPRequestHandler):
+    """Says another time if it is told to."""
+
+    date: str | None = None
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the time."""
+        return self.date or super().date_time_string(timestamp)
+
+
 def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Dated):
         protocol_version = "HTTP/1.1"
+        date = property(lambda _: api.date)
 
         def handle_any(self) -> None:
             body, size = b"", 0

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "kubectl-credential": ("kubectl_credential", "Give kubectl a token; kubectl runs it."),
     "git-credential": ("git_credential", "Give git a token; git runs it."),
     "keys": ("keys", "List the keys that sessions are bound to."),
+    "doctor": ("doctor", "Look for what could go wrong, and tell what to do."),
 }
 
 NARROWEST, WIDEST = 38, 100  # columns of the help; click itself stops at 50
