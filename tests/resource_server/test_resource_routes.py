@@ -55,7 +55,7 @@ def test_a_route_does_not_cover(pattern: str, path: str) -> None:
 
 def test_a_route_may_be_for_some_methods() -> None:
     route = Route("/me", methods=["GET", "DELETE"])
-    assert [method for method in ("GET", "HEAD", "DELETE", "POST", "get") if route.covers(method, "/me")] == [
+    assert [method for method in ("GET", "HEAD", "DELETE", "POST", "post") if route.covers(method, "/me")] == [
         "GET",
         "HEAD",
         "DELETE",

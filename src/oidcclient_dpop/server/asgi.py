@@ -14,14 +14,16 @@ from urllib.parse import quote
 
 from .resource.answers import AccessRefused, Answer, Headers, merged
 from .resource.credentials import ApiRequest
-from .resource.needs import ANY_TOKEN, Needs, Route, needs_of
+from .resource.needs import ANY_TOKEN, Needs, Route
 from .resource.resource import ProtectedResource
 from .resource.verified import VerifiedRequest
 
-__all__ = ["KEY", "DPoPMiddleware", "api_request", "verified_request"]
+__all__ = ["KEY", "RESOURCE", "DPoPMiddleware", "api_request", "verified_request"]
 
 KEY = "oidcclient_dpop"
 """Where a scope holds its `VerifiedRequest`."""
+RESOURCE = "oidcclient_dpop.resource"
+"""Where it holds the `ProtectedResource` whose middleware it came through."""
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -29,6 +31,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_STARTS = {"http.response.start", "websocket.accept", "websocket.http.response.start", "websocket.close"}
 _DENIAL = "websocket.http.response"  # the extension with which a handshake gets a whole answer
 _UNRESERVED = "/:@!$&'()*+,;=~-._"  # RFC 3986 section 3.3: what a path has unencoded
 
@@ -88,16 +91,16 @@ class DPoPMiddleware:
         request, origin, preflight = _read(scope)
         reply = _Reply(send, self._resource, scope, origin)
         if kind == "http":
-            answer = self._resource.own_answer(request, origin=origin, preflight=preflight)
+            answer = self._resource.own_answer(_at_root(request, scope), origin=origin, preflight=preflight)
             if answer is not None:
                 await reply.answer(answer)
                 return
         verified = None
         try:
-            needs = needs_of(self._routes, self._default, request.method, _path(scope))
+            needs = self._resource.needs_of(request, _path(scope), self._routes, self._default)
             if needs is not None:
                 verified = await self._resource.check_async(request, needs)
-            await self._app({**scope, KEY: verified}, receive, reply.send)
+            await self._app({**scope, KEY: verified, RESOURCE: self._resource}, receive, reply.send)
         except AccessRefused as refused:
             if reply.started:
                 raise
@@ -120,7 +123,7 @@ class _Reply:
 
     async def send(self, message: Message) -> None:
         """Send the application's answer, with what all answers carry."""
-        if not self.started:
+        if not self.started and message["type"] in _STARTS:
             self.started = True
             more = (*self._resource.nonce_headers(), *self._resource.page_headers(self._origin))
             if more and message["type"] != "websocket.close":
@@ -168,6 +171,12 @@ def _read(scope: Scope) -> tuple[ApiRequest, str | None, bool]:
     query = scope["query_string"].decode("latin-1")
     method = scope.get("method", "GET")  # a WebSocket's has none
     return ApiRequest(method, path, authorization, proofs, query), origin, preflight
+
+
+def _at_root(request: ApiRequest, scope: Scope) -> ApiRequest:
+    """Take off what a server puts before each path: the metadata is at the root (RFC 9728 section 3.1)."""
+    root: str = scope.get("root_path", "").rstrip("/")
+    return request._replace(raw_path=request.raw_path.removeprefix(root)) if root else request
 
 
 def _path(scope: Scope) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
@@ -26,7 +27,16 @@ from .resource.needs import ANY_TOKEN, Needs
 from .resource.resource import ProtectedResource
 from .resource.verified import VerifiedRequest
 
-__all__ = ["SETTING", "DPoPMiddleware", "api_request", "check", "protected", "the_resource", "verified_request"]
+__all__ = [
+    "SETTING",
+    "DPoPMiddleware",
+    "api_request",
+    "check",
+    "check_async",
+    "protected",
+    "the_resource",
+    "verified_request",
+]
 
 SETTING = "OIDCCLIENT_DPOP_RESOURCE"
 _KEY = "oidcclient_dpop"
@@ -68,6 +78,22 @@ def check(request: HttpRequest, needs: Needs = ANY_TOKEN) -> VerifiedRequest:
     return verified
 
 
+async def check_async(request: HttpRequest, needs: Needs = ANY_TOKEN) -> VerifiedRequest:
+    """
+    Check a request as `check` does, in a view that is a coroutine function.
+
+    Raises:
+        AccessRefused: It may not go on.
+    """
+    resource = the_resource()
+    if not (hasattr(request, "scope") or resource.needs_event_loop):  # over WSGI each view has an event loop of its own
+        verified: VerifiedRequest = await sync_to_async(check)(request, needs)
+        return verified
+    if getattr(request, _KEY, None) is None:
+        setattr(request, _KEY, await resource.check_async(api_request(request), needs))
+    return check(request, needs)
+
+
 def protected(needs: Needs = ANY_TOKEN) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let a view take only good requests; no cookie speaks for them, so Django's CSRF check is left out."""
 
@@ -77,6 +103,13 @@ def protected(needs: Needs = ANY_TOKEN) -> Callable[[Callable[..., Any]], Callab
             check(request, needs)
             return view(request, *args, **kwargs)
 
+        @wraps(view)
+        async def run_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            await check_async(request, needs)
+            return await view(request, *args, **kwargs)
+
+        if iscoroutinefunction(view):
+            run = run_async
         run.csrf_exempt = True  # type: ignore[attr-defined] # what Django's own decorator sets
         return run
 
@@ -132,4 +165,7 @@ def _add(response: HttpResponse, headers: Headers) -> None:
 def api_request(request: HttpRequest) -> ApiRequest:
     """Return what is looked at of a request, from either kind of server."""
     scope = getattr(request, "scope", None)
-    return wsgi.api_request(request.META) if scope is None else asgi.api_request(scope)
+    if scope is None:
+        return wsgi.api_request(request.META)
+    query = scope["query_string"]  # a text in Django's own test client
+    return asgi.api_request({**scope, "query_string": query.encode() if isinstance(query, str) else query})

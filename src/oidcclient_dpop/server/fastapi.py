@@ -18,7 +18,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from .asgi import KEY, DPoPMiddleware, api_request
+from .asgi import KEY, RESOURCE, DPoPMiddleware, api_request
 from .resource.needs import Needs
 from .resource.resource import ProtectedResource
 from .resource.verified import VerifiedRequest
@@ -59,15 +59,16 @@ class DPoPSecurity(SecurityBase):
 
         Raises:
             AccessRefused: It may not go on; the middleware makes an answer of it.
-            RuntimeError: There is no `DPoPMiddleware` to do so.
+            RuntimeError: There is no `DPoPMiddleware` with the same resource to do so.
         """
         scope = connection.scope
-        if KEY not in scope:
-            raise RuntimeError("add DPoPMiddleware to the application: without it refusals have no answer")
+        if scope.get(RESOURCE) is not self._resource:  # what another one let in may be nothing here
+            raise RuntimeError("add DPoPMiddleware with this resource: without it refusals have no answer")
         needs = Needs(tuple(security_scopes.scopes), self._needs.acr_values, self._needs.max_age)
-        verified = scope[KEY]
-        if isinstance(verified, VerifiedRequest):  # by another dependency of the route, or by the middleware
-            self._resource.check_needs(verified, needs)
-        else:
-            verified = scope[KEY] = await self._resource.check_async(api_request(scope), needs)
+        known: object = scope[KEY]
+        if isinstance(known, VerifiedRequest):  # by another dependency of the route, or by the middleware
+            self._resource.check_needs(known, needs)
+            return known
+        verified = await self._resource.check_async(api_request(scope), needs)
+        scope[KEY] = verified
         return verified

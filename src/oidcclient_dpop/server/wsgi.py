@@ -6,6 +6,7 @@ The request's claims are in its environ: `verified_request(environ)`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 from .resource.answers import AccessRefused, Answer, Headers, merged
 from .resource.credentials import ApiRequest
-from .resource.needs import ANY_TOKEN, Needs, Route, needs_of
+from .resource.needs import ANY_TOKEN, Needs, Route
 from .resource.resource import ProtectedResource
 from .resource.verified import VerifiedRequest
 
@@ -93,22 +94,25 @@ class DPoPMiddleware:
         preflight = "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
         answer = self._resource.own_answer(request, origin=origin, preflight=preflight)
         if answer is not None:
-            return _reply(answer, pages, start_response)
+            return _reply(request, answer, pages, start_response)
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
             return start_response(status, merged(headers, (*self._resource.nonce_headers(), *pages)), *error)
 
         try:
-            needs = needs_of(self._routes, self._default, request.method, _path(environ))
+            needs = self._resource.needs_of(request, _path(environ), self._routes, self._default)
             verified = None if needs is None else self._resource.check(request, needs)
             return self._app({**environ, KEY: verified}, start)
         except AccessRefused as refused:
-            return _reply(refused.answer, pages, start_response)
+            return _reply(request, refused.answer, pages, start_response, sys.exc_info())
 
 
-def _reply(answer: Answer, pages: Headers, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", merged(answer.headers, pages))
-    return [answer.body]
+def _reply(
+    request: ApiRequest, answer: Answer, pages: Headers, start_response: StartResponse, *error: Any
+) -> Iterable[bytes]:
+    """Answer in the application's place; with the error, if the application may have begun (PEP 3333)."""
+    start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", merged(answer.headers, pages), *error)
+    return [] if request.method == "HEAD" else [answer.body]  # RFC 9110 section 9.3.2; servers leave it to us
 
 
 def _values(environ: Mapping[str, Any], name: str) -> tuple[str, ...]:

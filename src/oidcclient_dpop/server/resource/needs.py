@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from .credentials import Problem
+
 __all__ = ["ANY_TOKEN", "Needs", "Route", "needs_of"]
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3; acr values have no space either
@@ -46,27 +48,53 @@ class Route:
         path: As the application sees it, decoded and without the path it is mounted at: `/files/{name}` has one
             segment in place of `{name}`, `/admin/*` is `/admin` and all below. A slash at the end does not matter.
         needs: What they need; None lets everybody in.
-        methods: For which methods this is said; None for all. `GET` says it for `HEAD` too.
+        methods: For which methods this is said; None for all. `GET` says it for `HEAD` too. Their case does not
+            matter here: Django and Werkzeug take a `delete` for a `DELETE`.
     """
 
     def __init__(self, path: str, needs: Needs | None = ANY_TOKEN, *, methods: Collection[str] | None = None) -> None:
         if not path.startswith("/"):
             raise ValueError("a path starts with a slash")
         self.needs = needs
-        self._methods = None if methods is None else frozenset(methods) | ({"HEAD"} if "GET" in methods else set())
+        named = None if methods is None else frozenset(method.upper() for method in methods)
+        self._methods = named if named is None or "GET" not in named else named | {"HEAD"}
         self._pattern = _pattern(path)
 
     def covers(self, method: str, path: str) -> bool:
         """Tell whether a request is for this route."""
-        return (self._methods is None or method in self._methods) and self._pattern.fullmatch(path) is not None
+        return (self._methods is None or method.upper() in self._methods) and self._pattern.fullmatch(path) is not None
 
 
 def needs_of(routes: Sequence[Route], default: Needs | None, method: str, path: str) -> Needs | None:
-    """Return what the first route that covers a request needs, else the default."""
+    """
+    Return what the first route that covers a request needs, else the default.
+
+    Raises:
+        Problem: Some applications take the path for another one, which needs something else: they leave out empty
+            segments (Bottle, CherryPy), follow dots (servers of files) or add a slash in front (Werkzeug).
+    """
+    needs = _first(routes, default, method, path)
+    unclear = "//" in path or "/." in path or not path.startswith("/")
+    if unclear and _first(routes, default, method, _shortened(path)) != needs:
+        raise Problem(400, "invalid_request", "The path can be read in two ways")
+    return needs
+
+
+def _first(routes: Sequence[Route], default: Needs | None, method: str, path: str) -> Needs | None:
     for route in routes:
         if route.covers(method, path):
             return route.needs
     return default
+
+
+def _shortened(path: str) -> str:
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in {"", "."}:
+            kept.append(segment)
+    return "/" + "/".join(kept)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

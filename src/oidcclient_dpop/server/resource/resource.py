@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from oidcclient_dpop.server.errors import ProofRefused
+from oidcclient_dpop.server.errors import ProofRefused, Rule
 from oidcclient_dpop.server.events import Observer, ProofVerified, RequestAccepted
 from oidcclient_dpop.server.nonces import NonceIssuer
 from oidcclient_dpop.server.replay import AsyncReplayCache, MemoryReplayCache, ReplayCache
@@ -21,7 +21,7 @@ from .answers import NO_STORE, Answer, Headers, json_answer
 from .cors import Cors
 from .credentials import ApiRequest, Presented, Problem, Scheme, presented, tried_scheme
 from .metadata import metadata_members, metadata_url
-from .needs import ANY_TOKEN, Needs
+from .needs import ANY_TOKEN, Needs, Route, needs_of
 from .refusing import AT, CAUSES, Refuser
 from .verified import VerifiedRequest, check_needs
 
@@ -46,7 +46,8 @@ class ProtectedResource:
         proofs: How proofs are checked; with `nonces`, by default one that demands them.
         replay: What remembers proofs; by default this process alone.
         nonces: Makes the server's nonces (RFC 9449 section 9); None does without.
-        resource: The resource identifier (RFC 9728 section 1.2); `public_url` by default.
+        resource: The resource identifier (RFC 9728 section 1.2); `public_url` by default. Like it, it is an https
+            address without query and fragment.
         metadata: Further members for the resource's metadata, for example `scopes_supported`.
         cors: Which pages may call; none by default.
         observer: Takes events.
@@ -77,17 +78,18 @@ class ProtectedResource:
     ) -> None:
         if mode not in {"dpop_only", "dpop_and_bearer"}:
             raise ValueError("mode is dpop_only or dpop_and_bearer")
-        self._base = _public_base(public_url)
+        identifier = public_url if resource is None else resource
+        self._base, _ = _public_base(public_url), _public_base(identifier)
         self._tokens = access_tokens
         self._bearer = mode == "dpop_and_bearer"
         self._proofs = proofs or ProofVerifier(nonces=nonces, nonce_required=nonces is not None)
         self._replay: ReplayCache | AsyncReplayCache = MemoryReplayCache() if replay is None else replay
+        self._waits = getattr(self._replay, "blocks", False)
         self.needs_event_loop = inspect.iscoroutinefunction(self._replay.use)
         self._nonces = nonces
         self._cors = cors
         self._observed = observer is not None
         self._clock = clock
-        identifier = resource or public_url
         algorithms = self._proofs.algorithms
         self.metadata_url = metadata_url(identifier)
         self._metadata_path = urlsplit(self.metadata_url).path
@@ -157,6 +159,24 @@ class ProtectedResource:
         except Problem as problem:
             raise self._refuser.answer_to(problem, verified.scheme, now) from problem
 
+    def needs_of(self, request: ApiRequest, path: str, routes: Sequence[Route], default: Needs | None) -> Needs | None:
+        """
+        Return what the first route that covers a request needs, else the default.
+
+        Args:
+            request: The request.
+            path: Its path as the application sees it.
+            routes: What requests need, by path.
+            default: What all others need.
+
+        Raises:
+            AccessRefused: The path can be read in two ways that need different things.
+        """
+        try:
+            return needs_of(routes, default, request.method, path)
+        except Problem as problem:
+            raise self._refuser.answer_to(problem, tried_scheme(request), self._clock()) from problem
+
     def own_answer(self, request: ApiRequest, *, origin: str | None, preflight: bool) -> Answer | None:
         """
         Return the answer to a request that needs no token: for the metadata (RFC 9728), or a browser's preflight.
@@ -192,7 +212,7 @@ class ProtectedResource:
                 raise InvalidAccessToken("unbound", "The access token is bound to no key: it is no DPoP token")
             proof = self._proofs.verify(
                 method=request.method,
-                url=self._base + request.raw_path,
+                url=self._base + _path_of(request),
                 proof_headers=request.proofs,
                 access_token=sent.token,
                 jkt=token.jkt,
@@ -215,7 +235,7 @@ class ProtectedResource:
 
     def _use_async(self, proof: VerifiedProof, now: float) -> Awaitable[None] | None:
         replay = self._replay
-        if not getattr(replay, "blocks", False):
+        if not self._waits:
             return replay.use(proof, now=now)
         from anyio import to_thread  # noqa: PLC0415 - only where something blocks
 
@@ -233,13 +253,23 @@ class ProtectedResource:
             self._refuser.tell(ProofVerified(AT, proof.jkt))
 
 
+def _path_of(request: ApiRequest) -> str:
+    """Return the path, if it is one: what has no slash in front would belong to the host (RFC 9112 section 3.2)."""
+    path = request.raw_path
+    if not path.startswith("/") or "#" in path:  # a target has no fragment; behind one, the proof would see nothing
+        raise ProofRefused(Rule.HTU, "The target of the request is no path")
+    return path
+
+
 def _public_base(public_url: str) -> str:
     try:
         normal_uri(public_url)
     except ProofRefused as refused:
-        raise ValueError("public_url is the https address that the world knows the API by") from refused
+        raise ValueError(
+            "public_url is the https address that the world knows the API by; resource is one too"
+        ) from refused
     parts = urlsplit(public_url)
     host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc
     if parts.query or parts.fragment or (parts.scheme != "https" and host.lower() not in _LOOPBACK):
-        raise ValueError("public_url is https (http on loopback only), without query and fragment")
+        raise ValueError("public_url and resource are https (http on loopback only), without query and fragment")
     return public_url.removesuffix("/")

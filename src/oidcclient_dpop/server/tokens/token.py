@@ -120,7 +120,7 @@ def checked_token(claims: dict[str, Any], rules: TokenRules, now: float) -> Chec
         InvalidAccessToken: One of them is missing, of the wrong type, or not for us now.
     """
     for name in rules.required:
-        if name not in claims:
+        if claims.get(name) is None:
             raise InvalidAccessToken(name, f"The access token has no {name}")
     if claims.get("iss", rules.issuer) != rules.issuer:  # RFC 9068 section 4: exactly
         raise InvalidAccessToken("iss", "The access token is from another issuer")
