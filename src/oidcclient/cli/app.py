@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "kubectl-credential": ("kubectl_credential", "Give kubectl a token; kubectl runs it."),
     "git-credential": ("git_credential", "Give git a token; git runs it."),
     "keys": ("keys", "List the keys that sessions are bound to."),
+    "completion": ("completion", "Print a script that completes commands with the Tab key."),
     "doctor": ("doctor", "Look for what could go wrong, and tell what to do."),
 }
 
@@ -73,6 +74,13 @@ class Commands(click.Group):
         command: click.Command = module.command
         command.context_class = Context
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Return the names that begin so, without loading any command."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - at the Tab key alone
+
+        named = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""

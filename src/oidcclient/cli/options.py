@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
+
+from oidcclient import OidcError
 
 from .run import Run
 
@@ -34,7 +37,16 @@ def common(function: Function) -> Function:
 
 def profile(function: Function) -> Function:
     """Give a command the argument `PROFILE`."""
-    return click.argument("profile", required=False)(function)
+    return click.argument("profile", required=False, shell_complete=profiles_beginning)(function)
+
+
+def profiles_beginning(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the profiles whose names begin so; at the Tab key nothing is ever an error."""
+    from .config import read_config  # noqa: PLC0415 - at the Tab key alone
+
+    with suppress(OidcError):
+        return [name for name in read_config().profiles if name.startswith(incomplete)]
+    return []
 
 
 def identity(function: Function) -> Function:
