@@ -6,6 +6,7 @@ import difflib
 import importlib
 import shutil
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import click
 
