@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from oidcclient_dpop.server.tokens.token import CheckedToken
 
@@ -16,8 +15,7 @@ __all__ = ["VerifiedRequest", "check_needs"]
 CLOCKS_S = 10.0  # seconds a max_age is stretched: clocks differ, and a new token takes a moment to get here
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedRequest:
+class VerifiedRequest(NamedTuple):
     """
     Who may do what, as the access token says it, after every check.
 

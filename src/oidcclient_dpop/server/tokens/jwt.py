@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import Any
 
 import oidcclient
 from oidcclient.hooks import Flow
@@ -25,6 +27,7 @@ __all__ = ["JWT_ALGORITHMS", "JWTAccessTokens"]
 JWT_ALGORITHMS = tuple(alg for alg in ALGORITHMS if alg != "ES256K")
 """All that an access token may be signed with: asymmetric ones (RFC 9068 section 2.1), never `none`, never a MAC."""
 
+PARTS = 3  # RFC 7515 section 7.1
 LONGEST_TOKEN = 16_384  # characters; servers take no longer header fields by far
 _REQUIRED = ("iss", "exp", "aud", "sub")  # RFC 9068 section 2.2, those that mean something here
 _Keys = tuple[KnownKeys, tuple[ProofKey, ...]]  # a key set, and those in it that a token may be signed with
@@ -97,9 +100,13 @@ class JWTAccessTokens:
         """
         if (known := self._cache.find(token, now)) is not None:
             return known
-        parts = _parts(token)
-        keys = self._keys.at_once(parts.header, now) or self._remote.run(self._candidates(parts.header, now))
-        return self._checked(token, parts, keys, now)
+        header, payload, signature = _parts(token)
+        if (key := self._keys.at_once(header, now)) is not None:
+            _check_signature(key, token, signature)
+        else:
+            keys = self._remote.run(self._candidates(header, now))
+            _find_key(keys, header, token, signature)
+        return self._checked(token, payload, now)
 
     async def check_async(self, token: str, *, now: float) -> CheckedToken:
         """
@@ -111,17 +118,16 @@ class JWTAccessTokens:
         """
         if (known := self._cache.find(token, now)) is not None:
             return known
-        parts = _parts(token)
-        keys = self._keys.at_once(parts.header, now)
-        if keys is None:
-            keys = await self._remote.run_async(self._candidates(parts.header, now))
-        return self._checked(token, parts, keys, now)
+        header, payload, signature = _parts(token)
+        if (key := self._keys.at_once(header, now)) is not None:
+            _check_signature(key, token, signature)
+        else:
+            keys = await self._remote.run_async(self._candidates(header, now))
+            _find_key(keys, header, token, signature)
+        return self._checked(token, payload, now)
 
-    def _checked(self, token: str, parts: _Parts, keys: _Keys, now: float) -> CheckedToken:
-        known, candidates = keys
-        key = _check_signature(candidates, token[: token.rindex(".")].encode("ascii"), parts.signature)
-        known.keep(parts.header, key)
-        checked = checked_token(_object(parts.payload), self._rules, now)
+    def _checked(self, token: str, payload: str, now: float) -> CheckedToken:
+        checked = checked_token(_object(payload), self._rules, now)
         self._cache.keep(token, checked, now)
         return checked
 
@@ -158,22 +164,18 @@ def audiences_of(audience: str | Collection[str]) -> frozenset[str]:
     return names
 
 
-class _Parts(NamedTuple):
-    header: str
-    payload: str
-    signature: str
-
-
-def _parts(token: str) -> _Parts:
-    try:
-        return _Parts(*(token.split(".") if len(token) <= LONGEST_TOKEN and token.isascii() else ()))
-    except TypeError:
-        raise InvalidAccessToken("format", "The access token is no signed JWT") from None
+def _parts(token: str) -> list[str]:
+    """Return header, payload and signature."""
+    parts = token.split(".") if len(token) <= LONGEST_TOKEN and token.isascii() else []
+    if len(parts) != PARTS:
+        raise InvalidAccessToken("format", "The access token is no signed JWT")
+    return parts
 
 
 def _object(segment: str) -> dict[str, Any]:
     try:
-        text = decode(segment).decode("utf-8").strip(_WHITESPACE)
+        # Not as strict as a signature is read: what is signed, is signed in this very form.
+        text = urlsafe_b64decode(segment + "==").decode("utf-8").strip(_WHITESPACE)
         # Of a member that comes twice the last counts, which is one of the two ways of RFC 7519 section 4.
         value, end = _JSON.raw_decode(text)  # decode costs twice as much
     except (ValueError, RecursionError):
@@ -187,16 +189,24 @@ def _malformed() -> InvalidAccessToken:
     return InvalidAccessToken("format", "The access token is no well-formed JWT")
 
 
-def _check_signature(keys: tuple[ProofKey, ...], signed: bytes, signature: str) -> ProofKey:
-    """Return the key that signed."""
+def _check_signature(key: ProofKey, token: str, signature: str) -> None:
     try:
         given = decode(signature)
     except ValueError:
         raise _malformed() from None
-    for key in keys:
-        try:
-            key.verify(given, signed)
-        except ProofRefused:
-            continue
-        return key
-    raise InvalidAccessToken("signature", "The access token's signature does not verify")
+    try:
+        key.verify(given, token[: token.rindex(".")].encode("ascii"))
+    except ProofRefused:
+        raise InvalidAccessToken("signature", "The access token's signature does not verify") from None
+
+
+def _find_key(keys: _Keys, header: str, token: str, signature: str) -> None:
+    """Try the keys that a header may mean, and remember which one it does."""
+    known, candidates = keys
+    for key in candidates[:-1]:
+        with suppress(InvalidAccessToken):
+            _check_signature(key, token, signature)
+            known.keep(header, key)
+            return
+    _check_signature(candidates[-1], token, signature)
+    known.keep(header, candidates[-1])

@@ -48,14 +48,9 @@ class KnownKeys:
         found = (_read(jwk, algorithm) for jwk in keys_for(self.key_set, kid=kid, algorithm=algorithm))
         return tuple(key for key in found if key is not None)
 
-    def seen(self, header: str) -> tuple[KnownKeys, tuple[ProofKey, ...]] | None:
-        """Return the key that a header meant before."""
-        key = self.by_header.get(header)
-        return None if key is None else (self, (key,))
-
     def keep(self, header: str, key: ProofKey) -> None:
         """Remember which key a header meant."""
-        if header not in self.by_header and len(self.by_header) < KEPT_HEADERS:
+        if len(self.by_header) < KEPT_HEADERS:
             self.by_header[header] = key
 
 
@@ -72,10 +67,10 @@ class FixedKeys:
     def __init__(self, jwks: Mapping[str, Any]) -> None:
         self._known = KnownKeys(key_set_from(jwks), 0.0)
 
-    def at_once(self, header: str, now: float) -> tuple[KnownKeys, tuple[ProofKey, ...]] | None:
+    def at_once(self, header: str, now: float) -> ProofKey | None:
         """Return the key that a header meant before."""
         del now
-        return self._known.seen(header)
+        return self._known.by_header.get(header)
 
     def current(self, now: float) -> Flow[KnownKeys]:
         """Return the keys."""
@@ -110,10 +105,10 @@ class FoundKeys:
         self._flight: Future[bool] | None = None
         self._lock = threading.Lock()
 
-    def at_once(self, header: str, now: float) -> tuple[KnownKeys, tuple[ProofKey, ...]] | None:
+    def at_once(self, header: str, now: float) -> ProofKey | None:
         """Return the key that a header meant before, if the keys are fresh: no network is needed then."""
         known = self._known
-        return known.seen(header) if known is not None and 0 <= now - known.fetched_at < FRESH_S else None
+        return known.by_header.get(header) if known is not None and 0 <= now - known.fetched_at < FRESH_S else None
 
     def current(self, now: float) -> Flow[KnownKeys]:
         """
