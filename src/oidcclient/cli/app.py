@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "git-credential": ("git_credential", "Give git a token; git runs it."),
     "keys": ("keys", "List the keys that sessions are bound to."),
     "completion": ("completion", "Print a script that completes commands with the Tab key."),
+    "demo": ("demo", "Show it all on a provider of its own."),
     "doctor": ("doctor", "Look for what could go wrong, and tell what to do."),
 }
 
