@@ -69,6 +69,6 @@ class DPoPSecurity(SecurityBase):
         if isinstance(known, VerifiedRequest):  # by another dependency of the route, or by the middleware
             self._resource.check_needs(known, needs)
             return known
-        verified = await self._resource.check_async(api_request(scope), needs)
+        verified: VerifiedRequest = await self._resource.check_async(api_request(scope), needs)
         scope[KEY] = verified
         return verified
