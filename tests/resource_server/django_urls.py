@@ -54,6 +54,11 @@ def plain(request: Any, name: str = "") -> HttpResponse:
     return response
 
 
+@protected(Needs(("profile",)))
+async def waiting(request: Any) -> HttpResponse:
+    return JsonResponse({"sub": verified_request(request).subject})
+
+
 def anybody(_request: Any) -> HttpResponse:
     return JsonResponse({"open": True})
 
@@ -64,6 +69,7 @@ urlpatterns = [
     path("either", Either.as_view()),
     path("signed", Signed.as_view()),
     path("plain", plain),
+    path("waiting", waiting),
     path("files/<path:name>", plain),
     path("open", anybody),
 ]

@@ -161,6 +161,8 @@ def test_a_site_behind_a_real_server_keeps_every_rule(served: str, lab: Lab) -> 
         twice = [*credentials(lab, path, base=served), ("Authorization", "Bearer abc")]
         assert client.get(f"{served}{path}", headers=twice).status_code == 400
         assert client.get(f"{served}{path}").status_code == 401
+        for headers, status in ((credentials(lab, "/waiting", base=served), 200), ([], 401)):
+            assert client.get(f"{served}/waiting", headers=headers).status_code == status
 
 
 def test_our_client_calls_it_with_a_token_of_the_devkit(oidc_provider: Provider, tmp_path: Path, use: Any) -> None:

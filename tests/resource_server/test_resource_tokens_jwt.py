@@ -126,6 +126,15 @@ def test_a_token_must_name_its_key_where_there_are_several(signer: ClientKey) ->
     assert reason(tokens, access_token(signer, {"kid": None})) == "kid"
 
 
+def test_keys_of_one_name_are_all_tried(signer: ClientKey) -> None:
+    other, stranger = new_key(), new_key()
+    same_name = [{**key.jwk, "kid": KID} for key in (signer, other)]
+    tokens = JWTAccessTokens(ISSUER, API, jwks={"keys": same_name})
+    for key in (signer, other):
+        tokens.check(access_token(key), now=NOW)
+    assert reason(JWTAccessTokens(ISSUER, API, jwks={"keys": same_name}), access_token(stranger)) == "signature"
+
+
 def test_keys_in_the_header_are_never_looked_at(signer: ClientKey) -> None:
     stranger = new_key()
     header = {"jwk": dict(stranger.jwk), "jku": "https://evil.example.com/jwks", "kid": "stranger"}

@@ -201,12 +201,12 @@ def _check_signature(key: ProofKey, token: str, signature: str) -> None:
 
 
 def _find_key(keys: _Keys, header: str, token: str, signature: str) -> None:
-    """Try the keys that a header may mean, and remember which one it does."""
+    """Try the keys that a header may mean, and remember the one it does mean, if there is no other of its name."""
     known, candidates = keys
     for key in candidates[:-1]:
         with suppress(InvalidAccessToken):
             _check_signature(key, token, signature)
-            known.keep(header, key)
             return
     _check_signature(candidates[-1], token, signature)
-    known.keep(header, candidates[-1])
+    if len(candidates) == 1:
+        known.keep(header, candidates[-1])
