@@ -47,6 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="port of the provider, 0 for a free one")
     parser.add_argument("--api-port", type=int, default=None, help="port of the API (default: the next one)")
+    parser.add_argument(
+        "--resource",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="issue tokens for this API too (RFC 8707); may be repeated",
+    )
     parser.add_argument("--sign-in-as", metavar="USER", help="sign this user in without showing any page")
     parser.add_argument("--quiet", action="store_true", help="do not show the requests, and why they were refused")
     parser.add_argument("--keys", metavar="FILE", help="sign with the keys of this set, made with the command keys")
@@ -82,6 +89,7 @@ def serve(
         api_port = options.port + 1 if options.port else 0
     try:
         provider = Provider(port=options.port, api_port=api_port, sign_in_as=options.sign_in_as, keys=keys)
+        provider.resources.extend(options.resource)
         provider.dpop_nonces(as_=options.nonces, rs=options.nonces)
         provider.require_dpop(required=options.require_dpop)
         if options.allow_password_grant:

@@ -123,13 +123,13 @@ def test_the_first_page_and_the_command_call_it_legacy(
 
 
 def test_the_commands_switches_reach_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[bool, object]] = []
+    seen: list[tuple[bool, object, list[str]]] = []
 
     class Look(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
             (provider,) = started
             client = provider.clients[provider.client_id]
-            seen.append((client.dpop_bound_access_tokens, provider.core.controls.proofs.nonces))
+            seen.append((client.dpop_bound_access_tokens, provider.core.controls.proofs.nonces, provider.resources))
             return True
 
     started: list[Provider] = []
@@ -141,5 +141,6 @@ def test_the_commands_switches_reach_the_provider(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Provider, "start", begin)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    command.main(["--port", "0", "--quiet", "--require-dpop", "--nonces", "required"], done=Look())
-    assert seen == [(True, {"as": "required", "rs": "required"})]
+    resources = ["--resource", "http://127.0.0.1:8000", "--resource", "https://two.example.com"]
+    command.main(["--port", "0", "--quiet", "--require-dpop", "--nonces", "required", *resources], done=Look())
+    assert seen == [(True, {"as": "required", "rs": "required"}, ["http://127.0.0.1:8000", "https://two.example.com"])]
