@@ -5,9 +5,12 @@
 import asyncio
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated, Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from fastapi import FastAPI, Security
 from starlette.testclient import TestClient
 
@@ -17,14 +20,18 @@ from oidcclient_dpop.server import (
     JWTAccessTokens,
     Needs,
     NonceIssuer,
+    ProofRefused,
+    ProofVerifier,
     ProtectedResource,
     Route,
+    Rule,
     VerifiedRequest,
 )
 from oidcclient_dpop.server import asgi as for_asgi
 from oidcclient_dpop.server import wsgi as for_wsgi
+from oidcclient_dpop.server.authlib import TokenBinding
 from oidcclient_dpop.server.fastapi import DPoPMiddleware, DPoPSecurity
-from tests.dpop_server.proofs import new_key, prove, seal
+from tests.dpop_server.proofs import ClientKey, new_key, prove, rsa_key, seal
 from tests.resource_server import test_resource_asgi as over_asgi
 from tests.resource_server import test_resource_wsgi as over_wsgi
 from tests.resource_server.lab import API, ISSUER, KID, Lab, jwks, refused
@@ -60,6 +67,31 @@ def test_a_target_that_is_no_path_becomes_no_part_of_the_address(lab: Lab, targe
     proof = prove(lab.key, "GET", (API + target).partition("#")[0], token)
     refusal = refused(lab.resource(), ApiRequest("GET", target, (f"DPoP {token}",), (proof,)))
     assert (refusal.answer.status, refusal.error) == (401, "invalid_dpop_proof")
+
+
+@pytest.mark.parametrize("salt", [0, 20, 222])
+def test_the_salt_of_a_pss_signature_is_as_long_as_the_hash(salt: int) -> None:
+    """RFC 7518 section 3.5."""
+    private = rsa.generate_private_key(65537, 2048)
+    good = rsa_key("PS256", private)
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), salt)
+    odd = ClientKey("PS256", good.jwk, lambda data: private.sign(data, pss, hashes.SHA256()))
+    check = partial(ProofVerifier().verify, method="GET", url=API, now=time.time())
+    check(proof_headers=[prove(good, "GET", API)])
+    with pytest.raises(ProofRefused) as caught:
+        check(proof_headers=[prove(odd, "GET", API)])
+    assert caught.value.rule is Rule.SIGNATURE
+
+
+def test_nonces_that_nobody_checks_or_nobody_makes_are_a_mistake(lab: Lab) -> None:
+    """RFC 9449 section 11.3: else a proof without a nonce would do, or no proof ever."""
+    nonces = NonceIssuer(b"s" * 32)
+    with pytest.raises(ValueError, match="nonces"):
+        lab.resource(nonces=nonces, proofs=ProofVerifier(past=30))
+    with pytest.raises(ValueError, match="nonces"):
+        lab.resource(proofs=ProofVerifier(nonces=nonces, nonce_required=True))
+    with pytest.raises(ValueError, match="nonces"):
+        TokenBinding({"token": f"{API}/token"}, nonces=nonces, proofs=ProofVerifier())
 
 
 # Which route a request is for
@@ -166,6 +198,18 @@ def test_a_required_claim_that_is_null_is_missing(lab: Lab, claim: str) -> None:
     assert caught.value.reason == claim
 
 
+@pytest.mark.parametrize(("age", "enough"), [(70, True), (71, False)])
+def test_a_max_age_is_stretched_for_clocks_by_ten_seconds_and_no_more(lab: Lab, age: int, enough: bool) -> None:
+    now = 2_000_000_000
+    resource = lab.resource(clock=lambda: now)
+    token = lab.token(exp=now + 60, auth_time=now - age)
+    request = lab.request(token, iat=now)
+    if enough:
+        assert resource.check(request, Needs(max_age=60)).subject == "ann"
+    else:
+        assert refused(resource, request, Needs(max_age=60)).error == "insufficient_user_authentication"
+
+
 def test_what_one_resource_let_in_is_not_let_in_by_another(lab: Lab) -> None:
     """A token for one API is none for the next (RFC 9068 section 4), though both are served by one application."""
     admin = ProtectedResource(API, JWTAccessTokens(ISSUER, "https://admin.example.com", jwks=jwks(lab.signer)))
@@ -185,6 +229,7 @@ def test_tasks_that_check_one_proof_at_once_let_one_in(lab: Lab) -> None:
     resource, request = lab.resource(), lab.good()
 
     async def attempt() -> list[Any]:
-        return await asyncio.gather(*(resource.check_async(request) for _ in range(8)), return_exceptions=True)
+        attempts = (resource.check_async(request) for _ in range(8))
+        return list(await asyncio.gather(*attempts, return_exceptions=True))
 
     assert sum(isinstance(one, VerifiedRequest) for one in asyncio.run(attempt())) == 1

@@ -22,7 +22,7 @@ from django.urls import path  # noqa: E402 - as above
 from django.utils.decorators import method_decorator  # noqa: E402 - as above
 from django.views import View  # noqa: E402 - as above
 
-from oidcclient_dpop.server.django import check_async, protected, verified_request  # noqa: E402 - as above
+from oidcclient_dpop.server.django import check, check_async, protected, verified_request  # noqa: E402 - as above
 
 
 @protected(Needs(("profile",)))
@@ -37,7 +37,24 @@ class OfAClass(View):  # type: ignore[misc] # no types
         return JsonResponse({"sub": verified_request(request).subject})
 
 
-urlpatterns = [path("function", function), path("class", OfAClass.as_view())]
+@protected()
+def asks_more(request: Any) -> HttpResponse:
+    check(request, Needs(("admin",)))
+    return HttpResponse()
+
+
+@protected()
+async def asks_more_async(request: Any) -> HttpResponse:
+    await check_async(request, Needs(("admin",)))
+    return HttpResponse()
+
+
+urlpatterns = [
+    path("more", asks_more),
+    path("more-async", asks_more_async),
+    path("function", function),
+    path("class", OfAClass.as_view()),
+]
 
 
 class AsyncCache:
@@ -75,3 +92,13 @@ def test_a_coroutine_view_is_protected_as_any_other(kind: str, where: str, cache
         assert ask(kind, where, headers).status_code == 401  # a second time
         assert ask(kind, where, {}).status_code == 401
         assert ask(kind, where, dict(credentials(lab, where, scope="email"))).status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+@pytest.mark.parametrize("where", ["/more", "/more-async"])
+def test_what_a_view_asks_beyond_its_decorator_counts(kind: str, where: str) -> None:
+    lab = Lab(new_key(), new_key())
+    settings = {"OIDCCLIENT_DPOP_RESOURCE": lab.resource(), "ROOT_URLCONF": sys.modules[__name__]}
+    with override_settings(**settings):
+        assert ask(kind, where, dict(credentials(lab, where))).status_code == 403
+        assert ask(kind, where, dict(credentials(lab, where, scope="admin"))).status_code == 200

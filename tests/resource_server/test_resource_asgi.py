@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.routing import Route as Path
 
-from oidcclient_dpop.server import Cors, JWTAccessTokens, Needs, NonceIssuer, ProtectedResource, Route
+from oidcclient_dpop.server import Cors, JWTAccessTokens, Needs, NonceIssuer, ProofVerifier, ProtectedResource, Route
 from oidcclient_dpop.server.asgi import KEY, DPoPMiddleware, verified_request
 from tests.dpop_server.proofs import prove
 from tests.resource_server.lab import API, ISSUER, Lab, jwks
@@ -216,7 +216,8 @@ async def feed(scope: Any, receive: Any, send: Any) -> None:
 
 def test_a_handshake_is_checked_as_the_get_request_it_is(lab: Lab) -> None:
     """RFC 6455 section 4.1."""
-    app = DPoPMiddleware(feed, lab.resource(nonces=NonceIssuer(SECRET), proofs=lab.resource()._proofs))
+    nonces = NonceIssuer(SECRET)
+    app = DPoPMiddleware(feed, lab.resource(nonces=nonces, proofs=ProofVerifier(nonces=nonces)))
     accept, close = call(app, handshake(credentials(lab, "/feed")))
     assert accept["type"] == "websocket.accept"
     assert "dpop-nonce" in told(accept)

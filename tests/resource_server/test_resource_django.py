@@ -10,7 +10,14 @@ import httpx
 import pytest
 
 from oidcclient_devkit import Provider
-from oidcclient_dpop.server import Cors, JWTAccessTokens, MemoryReplayCache, NonceIssuer, ProtectedResource
+from oidcclient_dpop.server import (
+    Cors,
+    JWTAccessTokens,
+    MemoryReplayCache,
+    NonceIssuer,
+    ProofVerifier,
+    ProtectedResource,
+)
 from tests.resource_server.django_site import set_up
 from tests.resource_server.lab import API, ISSUER, Lab, access_token, jwks
 from tests.resource_server.serving import serve_asgi, serve_wsgi
@@ -97,7 +104,7 @@ def test_another_authentication_may_decide_where_no_token_was_sent(lab: Lab, use
 
 def test_every_answer_carries_the_nonce_and_pages_can_read_it(lab: Lab, use: Any) -> None:
     nonces = NonceIssuer(SECRET)
-    client = use(lab.resource(nonces=nonces, proofs=lab.resource()._proofs, cors=Cors([PAGE])))
+    client = use(lab.resource(nonces=nonces, proofs=ProofVerifier(nonces=nonces), cors=Cors([PAGE])))
     for path in ("/me", "/plain"):
         for headers in ([], credentials(lab, path)):
             answer = ask(client, path, headers, HTTP_ORIGIN=PAGE)

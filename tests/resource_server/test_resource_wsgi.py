@@ -9,7 +9,7 @@ from wsgiref.validate import validator
 import httpx
 import pytest
 
-from oidcclient_dpop.server import Cors, JWTAccessTokens, Needs, NonceIssuer, ProtectedResource, Route
+from oidcclient_dpop.server import Cors, JWTAccessTokens, Needs, NonceIssuer, ProofVerifier, ProtectedResource, Route
 from oidcclient_dpop.server.wsgi import KEY, DPoPMiddleware, api_request, verified_request
 from tests.dpop_server.proofs import prove
 from tests.resource_server.lab import API, ISSUER, Lab, jwks
@@ -69,7 +69,7 @@ def test_the_middleware_keeps_the_rules_of_wsgi(lab: Lab) -> None:
 
 def test_every_answer_carries_the_nonce_and_pages_can_read_it(lab: Lab) -> None:
     nonces = NonceIssuer(b"s" * 32)
-    app = DPoPMiddleware(who, lab.resource(nonces=nonces, proofs=lab.resource()._proofs, cors=Cors([PAGE])))
+    app = DPoPMiddleware(who, lab.resource(nonces=nonces, proofs=ProofVerifier(nonces=nonces), cors=Cors([PAGE])))
     for environ in ({}, credentials(lab)):
         _, told, _ = call(app, HTTP_ORIGIN=PAGE, **environ)
         assert len(told["DPoP-Nonce"]) == 1

@@ -70,6 +70,10 @@ class ProofVerifier:
             one. `math.inf`: the nonce alone counts.
         server_skew: How far the clocks of the servers that share a `ReplayCache` may be apart, in seconds. A proof is
             remembered so much longer than it is accepted here.
+
+    Attributes:
+        algorithms: What proofs may be signed with.
+        checks_nonces: Whether there are nonces.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class ProofVerifier:
         if not (0 <= past < math.inf and 0 <= future < math.inf and 0 <= server_skew < math.inf and skew >= 0):
             raise ValueError("past, future and the skews are seconds")  # and no NaN: it compares as neither
         self.algorithms = tuple(algorithms)
+        self.checks_nonces = nonces is not None
         self._nonces = nonces
         self._nonce_required = nonce_required
         self._window = past, future

@@ -100,6 +100,8 @@ class TokenBinding:
             raise ValueError("endpoints names at least the token endpoint")
         self._endpoints = {name: _checked(address) for name, address in endpoints.items()}
         self._proofs = proofs or ProofVerifier(nonces=nonces, nonce_required=nonces is not None)
+        if nonces is not None and not self._proofs.checks_nonces:
+            raise ValueError("nonces are given out that proofs does not check: give them to both")
         self._replay = MemoryReplayCache() if replay is None else replay
         if inspect.iscoroutinefunction(self._replay.use):  # Authlib would not wait for it: no proof was ever used
             raise TypeError("Authlib has no event loop: replay is a ReplayCache, not an AsyncReplayCache")

@@ -45,7 +45,7 @@ class ProtectedResource:
             Bearer too, and a bound one never without its proof.
         proofs: How proofs are checked; with `nonces`, by default one that demands them.
         replay: What remembers proofs; by default this process alone.
-        nonces: Makes the server's nonces (RFC 9449 section 9); None does without.
+        nonces: Makes the server's nonces (RFC 9449 section 9); None does without. `proofs` checks them.
         resource: The resource identifier (RFC 9728 section 1.2); `public_url` by default. Like it, it is an https
             address without query and fragment.
         metadata: Further members for the resource's metadata, for example `scopes_supported`.
@@ -83,6 +83,8 @@ class ProtectedResource:
         self._tokens = access_tokens
         self._bearer = mode == "dpop_and_bearer"
         self._proofs = proofs or ProofVerifier(nonces=nonces, nonce_required=nonces is not None)
+        if self._proofs.checks_nonces != (nonces is not None):
+            raise ValueError("nonces are made here and checked by proofs: give them to both, or to none")
         self._replay: ReplayCache | AsyncReplayCache = MemoryReplayCache() if replay is None else replay
         self._waits = getattr(self._replay, "blocks", False)
         self.needs_event_loop = inspect.iscoroutinefunction(self._replay.use)
