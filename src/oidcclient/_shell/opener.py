@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -144,7 +145,20 @@ def browser_reasons() -> tuple[str, ...]:
 def say(*lines: str) -> None:
     """Talk to the person on stderr; stdout belongs to the program's results."""
     if lines and sys.stderr is not None:  # a windowed program on Windows has none
-        print(*(printable(line, 10_000) for line in lines), sep="\n", file=sys.stderr, flush=True)  # noqa: T201 - the one place a person is talked to
+        print(*(_fitted(printable(line, 10_000)) for line in lines), sep="\n", file=sys.stderr, flush=True)  # noqa: T201 - the one place a person is talked to
+
+
+def _fitted(line: str) -> str:
+    """Break a line between words where a terminal would break it anywhere; an address stays whole."""
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):  # no terminal: a file has any width
+        return line
+    if not 0 < width < len(line):
+        return line
+    import textwrap  # noqa: PLC0415 - only for long lines
+
+    return "\n".join(textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False))
 
 
 def choose_opener(

@@ -7,12 +7,13 @@ The library's hints speak to programmers. Those that name its functions have the
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import oidcclient
 
 from .exits import code_of
-from .output import RED, colour, plain
+from .output import RED, colour, fitted, plain
 
 __all__ = ["advice", "as_json", "as_text"]
 
@@ -122,8 +123,9 @@ def details(error: oidcclient.OidcError) -> list[str]:
 
 def as_text(error: oidcclient.OidcError, profile: str | None = None) -> str:
     """Return the message for a person: what happened, what is known of it, what to do."""
-    happened = f"{colour('Error:', RED)} {sentence(str(error))}"
-    return "\n".join([happened, *(f"  {line}" for line in details(error)), f"  {advice(error, profile)}"])
+    lines = [f"Error: {sentence(str(error))}", *(f"  {line}" for line in details(error)), f"  {advice(error, profile)}"]
+    text = "\n".join(fitted(line, sys.stderr) for line in lines)
+    return colour("Error:", RED) + text.removeprefix("Error:")
 
 
 def sentence(text: str) -> str:

@@ -7,7 +7,18 @@ import os
 import sys
 from typing import IO, Any
 
-__all__ = ["can_ask", "colour", "duration", "is_terminal", "json_text", "plain", "result", "say", "text_or_json"]
+__all__ = [
+    "can_ask",
+    "colour",
+    "duration",
+    "fitted",
+    "is_terminal",
+    "json_text",
+    "plain",
+    "result",
+    "say",
+    "text_or_json",
+]
 
 BOLD, GREEN, RED, YELLOW = "1", "32", "31", "33"
 UNITS = ((86_400, "day", "days"), (3600, "hour", "hours"), (60, "minute", "minutes"), (1, "second", "seconds"))
@@ -39,6 +50,27 @@ def colour(text: str, code: str, stream: IO[str] | None = None) -> str:
 def plain(text: object) -> str:
     """Return text from elsewhere on one line and without control characters, so that no terminal obeys it."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text))
+
+
+def fitted(text: str, stream: IO[str]) -> str:
+    """
+    Return a line broken between words where a terminal would break it anywhere; what hangs over stands below its words.
+
+    Args:
+        text: The line.
+        stream: Where it goes.
+    """
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns
+    except (AttributeError, OSError, ValueError):  # no terminal, or nothing at all: a file has any width
+        return text
+    if not 0 < width < len(text):
+        return text
+    import textwrap  # noqa: PLC0415 - only for long lines
+
+    indent = " " * (len(text) - len(text.lstrip(" ")))
+    broken = textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(broken)
 
 
 def result(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -94,4 +95,4 @@ class Run:
         if self.as_json:
             output.result(output.json_text(value))
         else:
-            output.say(text)
+            output.say(*(output.fitted(line, sys.stderr) for line in text.split("\n")))

@@ -107,7 +107,7 @@ def as_text(taken: Taken, checked: list[str] | None) -> str:
     if taken.claims is not None:
         lines.append(expiry_words(end_of(taken)))
     lines += section("Header", taken.header) + section("Claims", taken.claims)
-    return "\n".join(lines)
+    return "\n".join(output.fitted(line, sys.stdout) for line in lines)
 
 
 def expiry_words(end: float | None) -> str:

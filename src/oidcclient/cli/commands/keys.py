@@ -105,7 +105,7 @@ def as_text(found: list[Bound], problems: list[dict[str, Any]]) -> str:
     lines = [line for bound in found for line in key_lines(bound)]
     for problem in problems:
         lines += [f"{problem['profile']}: {problem['message']}", f"  {problem['advice']}"]
-    return "\n".join(lines) or "No session is bound to a key."
+    return "\n".join(output.fitted(line, sys.stdout) for line in lines) or "No session is bound to a key."
 
 
 def key_lines(bound: Bound) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ import oidcclient
 from oidcclient.cli import messages, options, people
 from oidcclient.cli.clients import hooks_of
 from oidcclient.cli.exits import OK, SIGN_IN
-from oidcclient.cli.output import BOLD, colour, plain
+from oidcclient.cli.output import BOLD, colour, fitted, plain
 from oidcclient.cli.plain_token import TOKEN_VARIABLE
 from oidcclient.cli.run import Run
 from oidcclient.cli.settings import Settings
@@ -95,7 +96,7 @@ def as_text(found: list[dict[str, Any]]) -> str:
     if os.environ.get(TOKEN_VARIABLE):
         lines.append(f"{TOKEN_VARIABLE} is set and goes before the sessions.")
     return (
-        "\n".join(lines)
+        "\n".join(fitted(line, sys.stdout) for line in lines)
         or "There is no profile yet. Make one: oidcclient login --issuer … --client-id … --save-as NAME"
     )
 
