@@ -225,6 +225,33 @@ def test_what_one_resource_let_in_is_not_let_in_by_another(lab: Lab) -> None:
         TestClient(app, base_url=API).get("/me", headers=dict(over_asgi.credentials(lab)))
 
 
+def wrap(app: Any, resource: ProtectedResource) -> Any:
+    return DPoPMiddleware(app, resource, default=None)
+
+
+def mount(app: Any, resource: ProtectedResource) -> Any:
+    outer = FastAPI()
+    outer.add_middleware(DPoPMiddleware, resource=resource, default=None)
+    outer.mount("", app)
+    return outer
+
+
+@pytest.mark.parametrize("around", [wrap, mount])
+def test_a_middleware_that_sees_no_refusal_is_a_mistake(lab: Lab, around: Any) -> None:
+    """An application makes 500 of an exception before anything around it sees it; so that is said at once."""
+    resource = lab.resource()
+
+    async def me() -> None: ...
+
+    bare, protected = FastAPI(), FastAPI()
+    protected.add_middleware(DPoPMiddleware, resource=resource, default=None)
+    for app in (bare, protected):
+        app.get("/me", dependencies=[Security(DPoPSecurity(resource))])(me)
+    with pytest.raises(RuntimeError, match="this application"):
+        TestClient(around(bare, resource), base_url=API).get("/me", headers=dict(over_asgi.credentials(lab)))
+    assert TestClient(around(protected, resource), base_url=API).get("/me").status_code == 401
+
+
 def test_tasks_that_check_one_proof_at_once_let_one_in(lab: Lab) -> None:
     resource, request = lab.resource(), lab.good()
 

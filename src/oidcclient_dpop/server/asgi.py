@@ -18,12 +18,12 @@ from .resource.needs import ANY_TOKEN, Needs, Route
 from .resource.resource import ProtectedResource
 from .resource.verified import VerifiedRequest
 
-__all__ = ["KEY", "RESOURCE", "DPoPMiddleware", "api_request", "verified_request"]
+__all__ = ["KEY", "THROUGH", "DPoPMiddleware", "api_request", "verified_request"]
 
 KEY = "oidcclient_dpop"
 """Where a scope holds its `VerifiedRequest`."""
-RESOURCE = "oidcclient_dpop.resource"
-"""Where it holds the `ProtectedResource` whose middleware it came through."""
+THROUGH = "oidcclient_dpop.through"
+"""Where it holds the `ProtectedResource` whose middleware it came through, and Starlette's application around that."""
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -100,7 +100,8 @@ class DPoPMiddleware:
             needs = self._resource.needs_of(request, _path(scope), self._routes, self._default)
             if needs is not None:
                 verified = await self._resource.check_async(request, needs)
-            await self._app({**scope, KEY: verified, RESOURCE: self._resource}, receive, reply.send)
+            through = self._resource, scope.get("app")
+            await self._app({**scope, KEY: verified, THROUGH: through}, receive, reply.send)
         except AccessRefused as refused:
             if reply.started:
                 raise

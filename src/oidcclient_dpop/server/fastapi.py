@@ -18,7 +18,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from .asgi import KEY, RESOURCE, DPoPMiddleware, api_request
+from .asgi import KEY, THROUGH, DPoPMiddleware, api_request
 from .resource.needs import Needs
 from .resource.resource import ProtectedResource
 from .resource.verified import VerifiedRequest
@@ -59,11 +59,13 @@ class DPoPSecurity(SecurityBase):
 
         Raises:
             AccessRefused: It may not go on; the middleware makes an answer of it.
-            RuntimeError: There is no `DPoPMiddleware` with the same resource to do so.
+            RuntimeError: This application has no `DPoPMiddleware` with the same resource to do so.
         """
         scope = connection.scope
-        if scope.get(RESOURCE) is not self._resource:  # what another one let in may be nothing here
-            raise RuntimeError("add DPoPMiddleware with this resource: without it refusals have no answer")
+        # What another resource let in may be nothing here. Around another application, even the one that this one is
+        # mounted in, a middleware does not see a refusal: each application makes an answer of its own of it, 500.
+        if scope.get(THROUGH) != (self._resource, scope["app"]):
+            raise RuntimeError("add DPoPMiddleware with this resource to this application: it answers refusals")
         needs = Needs(tuple(security_scopes.scopes), self._needs.acr_values, self._needs.max_age)
         known: object = scope[KEY]
         if isinstance(known, VerifiedRequest):  # by another dependency of the route, or by the middleware
