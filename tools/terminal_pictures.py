@@ -239,9 +239,6 @@ def by_browser(studio: Studio, name: str, *, allow: bool) -> None:
         terminal.wait_for("If nothing opens")
         driver = browser.driver()
         sign_in_as_ann(driver, studio.provider)
-        terminal.wait_for("Waiting: ")
-        if allow:
-            studio.take("waiting", terminal)
         decide(driver, "allow" if allow else "deny")
         wait_for_title(driver, "signed in" if allow else "not signed in")
         terminal.wait_for_prompt()
@@ -267,8 +264,6 @@ def by_device(studio: Studio) -> None:
     with studio.terminal(lines=50) as terminal:
         terminal.type("oidcclient login work --device --qr")
         code = terminal.wait_for(r"\b([A-Z]{4}-[A-Z]{4})\b")[1]
-        terminal.wait_for("Waiting: ")
-        studio.take("device-waiting", terminal)
         studio.provider.approve_device(code)
         terminal.wait_for("Signed in as")
         terminal.wait_for_prompt()
