@@ -15,6 +15,7 @@ __all__ = ["CONTAINER_MARKERS", "Detection", "Surroundings", "Verdict", "detect"
 CONTAINER_MARKERS = ("/.dockerenv", "/run/.containerenv")  # written by Docker and by Podman
 _NO = frozenset({"", "0", "false", "no"})
 _FLOWS = ("auto", "browser", "device", "paste")
+_WITH_BROWSER = ("auto", "browser")
 
 
 class Verdict(enum.Enum):
@@ -117,10 +118,10 @@ def _said_no_browser(surroundings: Surroundings) -> bool:
 
 
 def _choice(surroundings: Surroundings, configured: str | None) -> _Finding:
-    """Do what the person said: OIDCCLIENT_NO_BROWSER, then OIDCCLIENT_FLOW, then the configuration."""
-    if _said_no_browser(surroundings):
-        return Verdict.NO_BROWSER, "OIDCCLIENT_NO_BROWSER is set"
+    """Do what the person said: OIDCCLIENT_FLOW, then the configuration; OIDCCLIENT_NO_BROWSER rules a browser out."""
     flow, place = _named(surroundings, configured)
+    if _said_no_browser(surroundings) and flow in _WITH_BROWSER:
+        return Verdict.NO_BROWSER, "OIDCCLIENT_NO_BROWSER is set"
     if flow == "auto":
         return None, "nothing is chosen"
     return (Verdict.BROWSER if flow == "browser" else Verdict.NO_BROWSER), f"{place} says {flow}"
@@ -235,8 +236,9 @@ def detect(surroundings: Surroundings, *, configured: str | None = None) -> Dete
     if kind is None:
         kind = Verdict.BROWSER
         reasons.append("browser: nothing speaks against it")
-    flow = "auto" if _said_no_browser(surroundings) else _named(surroundings, configured)[0]
-    return Detection(kind, tuple(reasons), None if flow == "auto" else flow)
+    flow, _ = _named(surroundings, configured)
+    ruled_out = flow == "browser" and _said_no_browser(surroundings)
+    return Detection(kind, tuple(reasons), None if flow == "auto" or ruled_out else flow)
 
 
 def stderr_is_tty() -> bool:
