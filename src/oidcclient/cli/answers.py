@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -107,7 +108,7 @@ def _to_file(response: httpx.Response, path: Path, meter: Meter, head: list[str]
         _replace(path, _pieces(response, meter, head))
     except OSError as error:
         raise StoreError(
-            f"{path} cannot be written: {error.strerror}", rule="output", hint="Choose another file."
+            f"the file {path} cannot be written: {error.strerror}", rule="output", hint="Choose another file."
         ) from None
 
 
@@ -120,11 +121,13 @@ def _pieces(response: httpx.Response, meter: Meter, head: list[str]) -> Iterator
 
 def _replace(path: Path, pieces: Iterator[bytes]) -> None:
     """Write a file beside and put it in place at the end: what was there stays until all is here."""
+    path = path.resolve()  # through a symbolic link
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _usual_mode()  # a private file stays private
     descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as out:
             out.writelines(pieces)
-        Path(draft).chmod(_usual_mode())
+        Path(draft).chmod(mode)
         Path(draft).replace(path)
     except BaseException:
         Path(draft).unlink(missing_ok=True)

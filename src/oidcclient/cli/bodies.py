@@ -84,7 +84,7 @@ def body_of(text: str, tell: Tell) -> Body:
         return _stdin(sys.stdin.buffer, tell)
     if text.startswith("@"):
         return _file(Path(text[1:]), tell)
-    return _bytes(text.encode(), JSON if _is_json(text) else FORM, tell)
+    return _bytes(text.encode("utf-8", "surrogateescape"), JSON if _is_json(text) else FORM, tell)
 
 
 def _bytes(data: bytes, content_type: str, tell: Tell) -> Body:
@@ -99,7 +99,9 @@ def _file(path: Path, tell: Tell) -> Body:
             size = path.stat().st_size
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read: {error.strerror}", rule="data", hint="Name a file that is there: -d @FILE."
+            f"the file {path} cannot be read: {error.strerror}",
+            rule="data",
+            hint="Name a file that is there: -d @FILE.",
         ) from None
     kind, encoding = mimetypes.guess_type(path.name)
     return Body(Repeatable(lambda: path.open("rb"), tell), size, kind if kind and not encoding else BYTES)

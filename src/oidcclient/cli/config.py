@@ -174,6 +174,6 @@ def read_config(path: str | None = None) -> Config:
     import tomllib  # noqa: PLC0415 - not needed where there is no file
 
     try:
-        return Config(path, tomllib.loads(data.decode("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return Config(path, tomllib.loads(data.decode("utf-8-sig")))  # editors on Windows write a byte order mark
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is one; tomllib lets others through
         raise wrong(path, f"this is no TOML: {error}") from None

@@ -45,6 +45,8 @@ def guarded(run: Callable[[], int], words: Sequence[str]) -> int:
         return stopped()
     except BrokenPipeError:
         return hung_up()
+    except OSError as error:
+        return unwritten(error, words)
     except Exception as error:
         from oidcclient import OidcError  # noqa: PLC0415 - loaded by whoever raised it
 
@@ -101,6 +103,16 @@ def hung_up() -> int:
     # The interpreter writes what is left when it ends, and would complain (Python documentation, "Note on SIGPIPE").
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILURE
+
+
+def unwritten(error: OSError, words: Sequence[str]) -> int:
+    """Say that the result could not be written. Every other trouble with files and networks has a class of its own."""
+    from oidcclient import StoreError  # noqa: PLC0415 - nothing is loaded before it is needed
+
+    if sys.stdout is not None:
+        hung_up()
+    message = f"the result could not be written: {error.strerror or error}"
+    return failed(StoreError(message, rule="output", hint="See where stdout goes, and what is full."), words)
 
 
 def named_profile(words: Sequence[str]) -> str | None:

@@ -89,7 +89,7 @@ def advice(error: oidcclient.OidcError, profile: str | None = None) -> str:
     """
     text = _own_advice(error)
     if text is None:
-        return error.hint
+        return plain(error.hint)  # it may hold what a file or a server says
     return text.replace("{profile}", f" {profile}" if profile else "")
 
 
@@ -129,8 +129,9 @@ def as_text(error: oidcclient.OidcError, profile: str | None = None) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text that begins with a capital and ends with a full stop."""
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+    """Return a text with a full stop, and with a capital unless it begins with an address or a file."""
+    begin = text[:1].upper() if text.partition(" ")[0].strip(",:;").isalpha() else text[:1]
+    return f"{begin}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def as_json(error: oidcclient.OidcError, profile: str | None = None) -> dict[str, Any]:

@@ -26,11 +26,11 @@ def base_for(url: str, settings: Settings, allowed: Sequence[str]) -> str:
     """
     bases = [*allowed, *settings.texts("origins"), *settings.texts("resources")]
     for base in bases:
-        if TokenBase.parse(base).covers(url):
+        if _parsed(base).covers(url):
             return base
-    shown, origin = url.partition("?")[0], _origin(url)
+    origin = _origin(url)
     raise UsageError(
-        f"the token may not be sent to {shown}",
+        f"the token may not be sent to {origin}{_path(url)}",
         rule="origin",
         expected=", ".join(bases) or None,
         hint=f"If it should go there: --allow-origin {origin}, or put that into the profile's origins.",
@@ -39,4 +39,21 @@ def base_for(url: str, settings: Settings, allowed: Sequence[str]) -> str:
 
 def _origin(url: str) -> str:
     scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}"
+    return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"
+
+
+def _path(url: str) -> str:
+    rest = url.partition("?")[0].partition("://")[2]
+    return "".join(rest.partition("/")[1:])
+
+
+def _parsed(base: str) -> TokenBase:
+    try:
+        return TokenBase.parse(base)
+    except UsageError as refusal:
+        raise UsageError(
+            "what a token may be sent to is the https address of an API, without query or fragment",
+            rule="origin",
+            received=refusal.received,
+            hint="Correct --allow-origin, or origins in the profile; http is accepted on loopback alone.",
+        ) from None

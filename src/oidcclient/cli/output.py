@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ __all__ = [
     "result",
     "say",
     "text_or_json",
+    "typed",
 ]
 
 BOLD, GREEN, RED, YELLOW = "1", "32", "31", "33"
@@ -74,7 +76,14 @@ def fitted(text: str, stream: IO[str]) -> str:
 
 
 def result(text: str) -> None:
-    """Write the result."""
+    """
+    Write the result.
+
+    Raises:
+        OSError: It cannot be written: stdout is closed, or its disk is full.
+    """
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     _write(sys.stdout, text)
 
 
@@ -88,6 +97,13 @@ def _write(stream: IO[str], text: str) -> None:
     encoding = getattr(stream, "encoding", None) or "utf-8"
     stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
     stream.flush()
+
+
+def typed(question: str) -> str:
+    """Ask on stderr, where `input` would write to stdout, and return what is typed; nothing at Ctrl-D."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
 
 
 def json_text(value: Any) -> str:

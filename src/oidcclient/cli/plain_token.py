@@ -25,6 +25,10 @@ def print_token(profile: str | None = None) -> int:
     if not value:
         token = open_client(resolve(profile, {})).session().access_token()
         value, kind = token.value, token.type
+    if sys.stdout is None:
+        from .output import result  # noqa: PLC0415 - it says that there is no stdout
+
+        result(value)
     sys.stdout.write(f"{value}\n")
     sys.stdout.flush()
     if kind.lower() != "bearer":

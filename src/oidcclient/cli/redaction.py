@@ -55,9 +55,13 @@ def shown_member(name: str, value: object) -> str:
 
 def shown_address(address: str) -> str:
     """Return an address whose query is redacted."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        origin = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}" if parts.netloc else ""
+    except ValueError:  # a server may redirect to anything
+        return hidden(address)
     query = ", ".join(shown_member(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True))
-    where = plain(f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}")
+    where = plain(f"{origin}{parts.path}")
     return f"{where}  ({query})" if query else where
 
 

@@ -74,7 +74,7 @@ def _change(path: str, change: Callable[[tomlkit.TOMLDocument], None]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT):
-            text = file.read_text("utf-8") if file.exists() else ""
+            text = file.read_text("utf-8-sig") if file.exists() else ""
             document = tomlkit.parse(text)
             change(document)
             _replace(file, document.as_string())

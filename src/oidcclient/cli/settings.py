@@ -100,7 +100,7 @@ class Settings:
             return value
         raise UsageError(
             f"no {key} is known" + (f" for the profile {self.name}" if self.name else ""),
-            rule=key,
+            rule="profile",
             hint=f"Name a profile, or give --{key.replace('_', '-')}.",
         )
 
@@ -119,13 +119,15 @@ def resolve(profile: str | None, flags: Mapping[str, Any], *, config: Config | N
     """
     given = {key: value for key, value in flags.items() if value is not None}
     config = config or read_config()
-    name = profile or os.environ.get(PROFILE_VARIABLE) or None
+    name = (os.environ.get(PROFILE_VARIABLE) or None) if profile is None else profile
     if profile is None:  # a profile that is named by an argument goes before the variables
         variables = {key: os.environ[variable] for key, variable in IDENTITY.items() if os.environ.get(variable)}
         given = {**variables, **given}
     if name is None and "issuer" not in given:
         name = config.choose()
     held = None if name is None else config.profile(check_name(name))
+    if profile is None and held and flags.get("issuer") not in {None, held.get("issuer")}:
+        name, held = None, None  # the option goes before the variable that names a profile
     if name is not None and held is None:
         raise no_such_profile(name, config)
     _check_identity(name, held or {}, given)

@@ -8,7 +8,7 @@ from typing import Any
 import oidcclient
 from oidcclient import UsageError, events
 
-from .output import can_ask, duration, plain, say
+from .output import can_ask, duration, plain, say, typed
 
 __all__ = ["STEPS", "Trace", "ask_for_unsafe", "step"]
 
@@ -57,7 +57,7 @@ def ask_for_unsafe() -> None:
             hint="Use -vv, which leaves them out.",
         )
     say("This shows tokens, codes and secrets on the screen. Whoever sees them can use them.")
-    if input("Type yes to go on: ").strip() != "yes":
+    if typed("Type yes to go on: ") != "yes":
         raise oidcclient.LoginCancelled("nothing was done", hint="Use -vv, which leaves secrets out.")
 
 

@@ -18,25 +18,6 @@ from oidcclient.cli.ways import way_of
 
 __all__ = ["command"]
 
-# Options whose values are keys of a profile: --save-as writes them.
-SAVED = (
-    "issuer",
-    "client_id",
-    "scopes",
-    "resources",
-    "store",
-    "flow",
-    "ports",
-    "timeout",
-    "login_hint",
-    "prompt",
-    "acr_values",
-    "max_age",
-    "client_auth",
-    "allow_http_loopback",
-    "qr",
-)
-
 
 def words_of(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[str] | None:
     """Take an option that may be repeated and may hold several words; None where it was not given."""
@@ -150,7 +131,8 @@ def save(settings: Settings) -> None:
     """Write the profile; the first one becomes the default."""
     from oidcclient.cli.saving import save_default, save_profile  # noqa: PLC0415 - tomlkit, only to write
 
-    values = {key: settings.values[key] for key in (*SAVED, *settings.addon_values) if key in settings.values}
+    held = settings.config.profile(settings.profile) or {}
+    values = {key: value for key, value in settings.values.items() if key not in held or held[key] != value}
     save_profile(settings.config.path, settings.profile, values)
     if settings.config.choose() is None:
         save_default(settings.config.path, settings.profile)

@@ -54,6 +54,8 @@ DEFAULT_TIMEOUT = 60  # seconds without a byte
 @options.common
 def command(run: Run, words: tuple[str, ...], **given: Any) -> int:
     """Send a request."""
+    if run.as_json and (given["output"] or given["include"]):
+        raise click.UsageError("--json has all of the answer: --output and --include do not go with it.")
     profile, url = split(words)
     identity = {key: given.pop(key) for key in ("issuer", "client_id", "store", "allow_http_loopback")}
     settings = run.settings(profile, **identity)
@@ -66,7 +68,9 @@ def command(run: Run, words: tuple[str, ...], **given: Any) -> int:
         try:
             with client, stream(client, url, given["method"], headers_of(given["headers"]), body) as response:
                 status = answer(run, response, given, received)
-        except httpx.HTTPError as error:
+        except httpx.LocalProtocolError:
+            raise unsendable() from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise TransportError(f"{url.partition('?')[0]}: {str(error) or type(error).__name__}") from None
     return check_status(status) if fail else 0
 
@@ -109,7 +113,10 @@ def stream(
     client: httpx.Client, url: str, method: str | None, headers: dict[str, str], body: Body | None
 ) -> AbstractContextManager[httpx.Response]:
     """Send the request; the answer is read by whoever takes it."""
-    request = client.build_request(method or ("GET" if body is None else "POST"), url, headers=headers)
+    try:
+        request = client.build_request(method or ("GET" if body is None else "POST"), url, headers=headers)
+    except (httpx.InvalidURL, UnicodeEncodeError):
+        raise unsendable() from None
     if body is not None:
         request.stream = body.stream
         request.headers.setdefault("Content-Type", body.content_type)
@@ -119,6 +126,16 @@ def stream(
         else:
             request.headers["Content-Length"] = str(body.size)
     return Answer(client, request)
+
+
+def unsendable() -> UsageError:
+    """Return the error for what HTTP cannot carry; a header may be a secret, so none is repeated."""
+    return UsageError(
+        "the address, the method or a header has characters that HTTP does not allow",
+        rule="request",
+        section="RFC 9110 sections 4.2, 5.5 and 9.1",
+        hint="Correct it. Letters beyond ASCII are percent-encoded in an address.",
+    )
 
 
 def answer(run: Run, response: httpx.Response, given: dict[str, Any], meter: Meter) -> int:
