@@ -66,6 +66,13 @@ def test_a_token_without_a_known_end_has_none(desk: Desk) -> None:
         "host=git.example.com\n",
         "protocol=https\nhost=git.example.com\nusername=somebody\n",
         "protocol=https\n\nhost=git.example.com\n",
+        "protocol=https\nhost=evil.example.com\rhost=git.example.com\n",
+        "protocol=https\nhost=git.example.com\r\n",
+        "protocol=https\nhost=evil.example.com\nhost=git.example.com\n",
+        "protocol=https\nhost=git.example.com\nhost=evil.example.com\n",
+        "protocol=http\nhost=git.example.com\nprotocol=https\n",
+        "protocol=https\nhost=git.example.com\0.evil.example.com\n",
+        "protocol=https\nhost=\xff\n",
         "",
     ],
 )
@@ -142,7 +149,7 @@ def test_too_many_words_are_exit_code_3(desk: Desk) -> None:
 
 @given(st.text())
 def test_any_text_has_attributes(text: str) -> None:
-    for name, value in attributes(text).items():
+    for name, value in attributes(text.encode()).items():
         assert f"{name}={value}" in text or (name in text and not value)
 
 

@@ -235,3 +235,13 @@ def test_ctrl_d_is_no_yes(ready: Desk) -> None:
         assert terminal.end() == 2
     assert "Traceback" not in terminal.shown
     assert os.environ["OIDCCLIENT_ACCESS_TOKEN"] not in terminal.shown
+
+
+def test_what_kubectl_says_may_be_nested_too_deep(ready: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_EXEC_INFO", "[" * 100_000)
+    assert ready.call("kubectl-credential", "work").code == 3
+
+
+def test_git_may_say_what_is_no_text(ready: Desk) -> None:
+    silent = ready.call("git-credential", "work", "get", stdin=b"protocol=https\nhost=\xff\xfe\n\n")
+    assert (silent.code, silent.out) == (0, "")

@@ -22,7 +22,8 @@ from oidcclient.cli.settings import Settings
 
 __all__ = ["command"]
 
-LONGEST = 1 << 16  # characters; git writes a few hundred
+WHERE = ("protocol", "host")
+LONGEST = 1 << 16  # bytes; git writes a few hundred
 DEFAULT_USERNAME = "oauth2"
 HTTPS, HTTPS_PORT = "https", ":443"
 
@@ -43,7 +44,7 @@ def command(run: Run, words: tuple[str, ...], *, resource: str | None, **flags: 
         raise click.UsageError("Give an operation, and before it a profile if you like.")
     if words[-1] != "get":
         return
-    asked = attributes(sys.stdin.read(LONGEST))
+    asked = attributes(sys.stdin.buffer.read(LONGEST))
     settings = run.settings(words[0] if len(words) > 1 else None, **flags)
     if is_ours(asked, settings):
         answer = answer_to(run, settings, resource)
@@ -52,13 +53,20 @@ def command(run: Run, words: tuple[str, ...], *, resource: str | None, **flags: 
         explain_silence(run, asked)
 
 
-def attributes(text: str) -> dict[str, str]:
-    """Return the attributes that git writes, up to a blank line."""
-    found = {}
-    for line in text.split("\n"):
+def attributes(data: bytes) -> dict[str, str]:
+    """
+    Return the attributes that git writes, up to a blank line; none where one could be read in two ways.
+
+    A line ends at a line feed alone: an address with a carriage return in it could name a second host otherwise
+    (CVE-2024-52006 in git, CVE-2024-50338 in Git Credential Manager).
+    """
+    found: dict[str, str] = {}
+    for line in data.decode("utf-8", "replace").split("\n"):
         if not line:
             break
         name, _, value = line.partition("=")
+        if "\r" in line or (name in WHERE and name in found):
+            return {}
         found[name] = value
     return found
 

@@ -64,7 +64,7 @@ def wanted(info: str | None) -> tuple[str, bool]:
         request = json.loads(info)
         version, spec = request["apiVersion"], request.get("spec") or {}
         interactive = spec.get("interactive", False)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UsageError(f"{EXEC_INFO} holds no ExecCredential", rule=EXEC_INFO, hint="Let kubectl set it.") from None
     if version not in VERSIONS:
         raise UsageError(
