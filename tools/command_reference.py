@@ -27,11 +27,10 @@ HEAD = """# Reference of the command
 def reference() -> str:
     """Return the page."""
     parts = [HEAD, "## Commands", command_table()]
+    parent = click.Context(group, info_name="oidcclient", **group.context_settings)
     for name, (module, _) in COMMANDS.items():
         command = importlib.import_module(f"oidcclient.cli.commands.{module}").command
-        parts += command_parts(
-            command, click.Context(command, parent=click.Context(group, info_name="oidcclient"), info_name=name)
-        )
+        parts += command_parts(command, click.Context(command, parent=parent, info_name=name))
     parts += ["## Exit codes", table("code", "meaning", ((str(code), text) for code, text in MEANINGS.items()))]
     parts += ["## Variables of the environment", table("variable", "meaning", code_rows(VARIABLES.items()))]
     parts += ["## Keys of a profile", table("key", "value", key_rows()), addon_keys()]
