@@ -198,6 +198,22 @@ def test_a_required_claim_that_is_null_is_missing(lab: Lab, claim: str) -> None:
     assert caught.value.reason == claim
 
 
+def test_a_token_is_no_longer_than_a_header_field_can_be(lab: Lab) -> None:
+    """Else reading it, and hashing it for the cache, costs what its sender likes."""
+    tokens, now = JWTAccessTokens(ISSUER, API, jwks=jwks(lab.signer), cached=0), time.time()
+    tokens.check(lab.token(more="x" * 10_000), now=now)
+    with pytest.raises(InvalidAccessToken) as caught:
+        tokens.check(lab.token(more="x" * 13_000), now=now)
+    assert caught.value.reason == "format"
+
+
+@pytest.mark.parametrize("audience", ["*", "", f"{API}/", API.upper(), f"{API} x", API[:-1]])
+def test_an_audience_is_compared_whole(lab: Lab, audience: str) -> None:
+    with pytest.raises(InvalidAccessToken) as caught:
+        JWTAccessTokens(ISSUER, API, jwks=jwks(lab.signer)).check(lab.token(aud=[audience]), now=time.time())
+    assert caught.value.reason == "aud"
+
+
 @pytest.mark.parametrize(("age", "enough"), [(70, True), (71, False)])
 def test_a_max_age_is_stretched_for_clocks_by_ten_seconds_and_no_more(lab: Lab, age: int, enough: bool) -> None:
     now = 2_000_000_000
