@@ -300,9 +300,9 @@ def test_a_fetch_that_was_cancelled_is_done_by_one_who_waits(
 def test_whoever_waits_for_a_fetch_does_not_wait_for_ever(server: Server, token: Callable[..., str]) -> None:
     policy = oidcclient.Policy(allow_http_loopback=True, http_timeout=0.05)
     keys = rules(server, policy=policy)._keys
-    from concurrent.futures import Future  # noqa: PLC0415 - used here alone
+    from oidcclient_dpop.server.tokens.keys import _Flight  # noqa: PLC0415 - used here alone
 
-    keys._flight = Future()  # type: ignore[union-attr] # one that never ends
+    keys._flight = _Flight()  # type: ignore[union-attr] # one that never ends
     tokens = rules(server)
     tokens._keys = keys
     assert "not there yet" in unavailable(tokens, token())

@@ -25,6 +25,7 @@ __all__ = ["FixedKeys", "FoundKeys", "KnownKeys"]
 FRESH_S = 3_600.0  # seconds; then the keys are fetched again, so that one that was withdrawn is not used for long
 PAUSE_S = 1.0  # seconds between two attempts where there are no keys at all
 KEPT_HEADERS = 256  # a server signs with a handful of them
+MOST_WAITING = 128  # requests for one fetch; on an event loop each has a thread
 
 
 @dataclass(slots=True)
@@ -83,6 +84,25 @@ class FixedKeys:
         return self.current(now)
 
 
+class _Flight(Future[bool]):
+    """One fetch, with those who wait for it; true if it ended, false if it was cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting = 0
+
+    def take_one_more(self) -> None:
+        """
+        Count one who waits.
+
+        Raises:
+            AuthorizationServerUnavailable: There are too many: anybody can send a token with an unknown key.
+        """
+        self._waiting += 1
+        if self._waiting > MOST_WAITING:
+            raise AuthorizationServerUnavailable("too many requests wait for the authorization server's keys")
+
+
 class FoundKeys:
     """
     Keys that are fetched when they are needed, once for all requests that wait for them.
@@ -102,7 +122,7 @@ class FoundKeys:
         self._observer = observer
         self._known: KnownKeys | None = None
         self._tried_at: float | None = None
-        self._flight: Future[bool] | None = None
+        self._flight: _Flight | None = None
         self._lock = threading.Lock()
 
     def at_once(self, header: str, now: float) -> ProofKey | None:
@@ -150,13 +170,15 @@ class FoundKeys:
                 if self._tried_at is not None and 0 <= now - self._tried_at < pause:
                     return
                 self._tried_at = now
-                mine = self._flight = Future()
+                mine = self._flight = _Flight()
+            elif wait:
+                flight.take_one_more()
         if flight is None:
             yield from self._lead(mine, now)
         elif wait and not (yield from run(lambda: self._follow(flight), waits=True)):
             yield from self._fetched(now, pause=pause, wait=wait)
 
-    def _lead(self, flight: Future[bool], now: float) -> Flow[None]:
+    def _lead(self, flight: _Flight, now: float) -> Flow[None]:
         ended = False
         try:
             yield from translated(self._fetch(now))
@@ -170,7 +192,7 @@ class FoundKeys:
                 self._tried_at = self._tried_at if ended else None
             flight.set_result(ended)
 
-    def _follow(self, flight: Future[bool]) -> bool:
+    def _follow(self, flight: _Flight) -> bool:
         try:
             return flight.result(2 * self._policy.http_timeout)  # metadata and keys
         except WaitedTooLong:
