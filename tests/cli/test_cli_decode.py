@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from oidcclient.cli.commands.decode import as_text, shape_of
 from oidcclient.cli.jwts import TIMES, Taken, claim_words, kind_words, take_apart, time_words
-from tests.cli.calling import Desk, check_shape
+from tests.cli.calling import Desk, Result, check_shape
 from tests.cli.echoing import api_running
 from tests.cli.terminal import Terminal
 
@@ -34,6 +34,12 @@ def made(claims: dict[str, Any], **header: Any) -> str:
     return f"{part({'alg': 'ES256', **header})}.{part(claims)}.c2lnbmF0dXJl"
 
 
+def decoded(desk: Desk, *words: str) -> Result:
+    """Decode the last word with the others as options."""
+    *options, token = words
+    return desk.call("decode", *options, "-", stdin=token.encode())
+
+
 @pytest.fixture
 def id_token(work: Desk) -> str:
     """The ID Token of ann."""
@@ -47,29 +53,38 @@ def verify(work: Desk) -> list[str]:
 
 
 def test_a_token_that_nobody_vouches_for_is_shown_as_not_verified(desk: Desk) -> None:
-    result = desk.call("decode", made({"iss": "https://login.example.com", "exp": time.time() + 300.5}))
+    result = decoded(desk, made({"iss": "https://login.example.com", "exp": time.time() + 300.5}))
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("NOT VERIFIED")
     assert "It expires in 5 minutes" in result.out
     assert "  iss: https://login.example.com" in result.out
 
 
-def test_the_token_comes_as_an_argument_from_stdin_or_from_a_file(desk: Desk) -> None:
+def test_the_token_comes_from_stdin_or_from_a_file(desk: Desk) -> None:
     token = made({"sub": "ann"})
     (desk.folder / "token").write_text(f"{token}\n", "utf-8")
-    argument = desk.call("decode", token)
-    assert "sub: ann" in argument.out
-    for words, stdin in (["-"], token), ([], token), (["-"], f"Bearer {token}\n"), ([f"@{desk.folder / 'token'}"], ""):
-        assert desk.call("decode", *words, stdin=stdin.encode()) == argument
+    expected = decoded(desk, token)
+    assert "sub: ann" in expected.out
+    for words, stdin in ([], token), (["-"], f"Bearer {token}\n"), ([f"@{desk.folder / 'token'}"], ""):
+        assert desk.call("decode", *words, stdin=stdin.encode()) == expected
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_a_token_is_no_argument_where_other_programs_see_it(desk: Desk, words: list[str]) -> None:
+    token = made({"sub": "ann"})
+    for argument in (token, f"Bearer {token}", "", "opaque"):
+        refused = desk.call("decode", *words, argument)
+        assert (refused.code, refused.out) == (3, "")
+        assert token not in refused.err
 
 
 def test_no_token_is_printed_again(desk: Desk) -> None:
     token = made({"sub": "ann"})
-    for words in (["decode", token], ["decode", "--json", token]):
-        result = desk.call(*words)
+    for words in ([], ["--json"]):
+        result = decoded(desk, *words, token)
         assert not any(piece in result.out + result.err for piece in token.split("."))
-    for words in (["decode", token + "x.y"], ["decode", "--issuer", "https://127.0.0.1:1", token]):
-        result = desk.call(*words)
+    for words in ([token + "x.y"], ["--issuer", "https://127.0.0.1:1", token]):
+        result = decoded(desk, *words)
         assert token not in result.out + result.err
 
 
@@ -86,21 +101,21 @@ def test_a_file_that_cannot_be_read_is_exit_code_3(desk: Desk) -> None:
 
 
 def test_encrypted_and_opaque_tokens_are_said_to_be_so(desk: Desk) -> None:
-    encrypted = desk.call("decode", f"{part({'alg': 'RSA-OAEP', 'enc': 'A256GCM'})}.a.b.c.d")
+    encrypted = decoded(desk, f"{part({'alg': 'RSA-OAEP', 'enc': 'A256GCM'})}.a.b.c.d")
     assert (encrypted.code, "encrypted" in encrypted.out, "enc: A256GCM" in encrypted.out) == (0, True, True)
     for text in ("mfa_8s7d", "a.b.c", f"{part({})}.x.y", f"{part([])}.{part({})}.x", f"{part({})}.{part({})}"):
-        opaque = desk.call("decode", text)
+        opaque = decoded(desk, text)
         assert (opaque.code, "no JWT" in opaque.out) == (1, True)
 
 
 def test_json_has_the_documented_shape(desk: Desk) -> None:
     for token in (made({"exp": 1}), made({"exp": "soon"}), "opaque", f"{part({'alg': 'dir'})}.a.b.c.d"):
-        check_shape("decode", desk.call("decode", "--json", token).json)
+        check_shape("decode", decoded(desk, "--json", token).json)
 
 
 def test_a_token_without_a_signature_is_said_to_have_none(desk: Desk) -> None:
-    assert "not signed at all" in desk.call("decode", made({}, alg="none")).out
-    assert "names no algorithm" in desk.call("decode", made({}, alg=None)).out
+    assert "not signed at all" in decoded(desk, made({}, alg="none")).out
+    assert "names no algorithm" in decoded(desk, made({}, alg=None)).out
 
 
 @pytest.mark.parametrize(
@@ -118,7 +133,7 @@ def test_the_kind_of_a_token_is_told(typ: object, claims: dict[str, Any], words:
 
 
 def test_nothing_in_a_token_is_obeyed_by_a_terminal(desk: Desk) -> None:
-    result = desk.call("decode", made({"name": "\x1b[31m\u202e", "\x1b]0;x\x07": 1}))
+    result = decoded(desk, made({"name": "\x1b[31m\u202e", "\x1b]0;x\x07": 1}))
     assert not {"\x1b", "\x07", "\u202e"} & set(result.out)
 
 
@@ -155,14 +170,14 @@ def test_a_token_that_was_changed_is_refused(work: Desk, id_token: str, verify: 
     header, claims, signature = id_token.split(".")
     changed = f"{header}.{part({**take_apart(id_token).claims, 'sub': 'bob'})}.{signature}"  # type: ignore[dict-item] # it has claims
     assert changed.split(".")[1] != claims
-    result = work.call("decode", *verify, changed)
+    result = decoded(work, *verify, changed)
     assert (result.code, result.out) == (1, "")
     assert "signature" in result.err
 
 
 def test_what_is_no_signed_jwt_is_never_verified(work: Desk, verify: list[str]) -> None:
     for token in ("opaque", f"{part({})}.a.b.c.d", made({}, alg="none"), made({}, alg="HS256")):
-        result = work.call("decode", *verify, token)
+        result = decoded(work, *verify, token)
         assert (result.code, result.out) == (1, "")
 
 
@@ -185,14 +200,14 @@ def test_each_claim_of_an_access_token_is_checked(
 
     header = {"alg": "ES256", "typ": "at+jwt", "kid": signing.kid}
     token = jwt.encode(header, {"iss": work.provider.issuer, **claims}, signing.key, algorithms=["ES256"])
-    result = work.call("decode", *verify, token)
+    result = decoded(work, *verify, token)
     assert result.code == (0 if rule is None else 1)
     assert (rule or "") in result.err
 
 
 def test_a_client_or_an_audience_alone_verifies_nothing(desk: Desk) -> None:
     for option in ("--client-id", "--audience"):
-        result = desk.call("decode", option, "x", made({}))
+        result = decoded(desk, option, "x", made({}))
         assert (result.code, result.out) == (3, "")
 
 
@@ -245,14 +260,14 @@ def test_metadata_by_hand_is_taken_where_the_profile_has_it(work: Desk, id_token
         (work.folder / "metadata.json").write_bytes(answer.read())
     work.profile("byhand", metadata_file=str(work.folder / "metadata.json"))
     work.provider.requests.clear()
-    assert work.call("decode", "--profile", "byhand", id_token).code == 0
+    assert decoded(work, "--profile", "byhand", id_token).code == 0
     assert not work.provider.count("metadata")
 
 
 def test_an_issuer_that_publishes_nothing_verifies_nothing(desk: Desk) -> None:
     with api_running() as api:
         api.status = 404
-        result = desk.call("decode", "--issuer", api.url, "--allow-http-loopback", made({}))
+        result = decoded(desk, "--issuer", api.url, "--allow-http-loopback", made({}))
         assert (result.code, result.out) == (1, "")
         assert "no metadata" in result.err
         assert [seen.path for seen in api.seen] == [
@@ -264,7 +279,7 @@ def test_an_issuer_that_publishes_nothing_verifies_nothing(desk: Desk) -> None:
 def test_an_issuer_that_redirects_for_ever_is_left(desk: Desk) -> None:
     with api_running() as api:
         api.status, api.headers = 302, {"Location": "/again"}
-        result = desk.call("decode", "--issuer", api.url, "--allow-http-loopback", made({}))
+        result = decoded(desk, "--issuer", api.url, "--allow-http-loopback", made({}))
         assert (result.code, "redirects too often" in result.err, len(api.seen)) == (1, True, 4)
 
 
@@ -275,4 +290,4 @@ def test_a_token_of_another_kind_is_no_access_token_that_is_known() -> None:
 def test_at_a_terminal_a_token_must_be_named(desk: Desk) -> None:
     with Terminal("decode") as terminal:
         assert terminal.end() == 3
-    assert "Give a token" in terminal.shown
+    assert "Name a file" in terminal.shown

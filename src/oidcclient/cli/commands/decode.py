@@ -28,7 +28,7 @@ UNCHECKED = "NOT VERIFIED: anybody could have written this."
     help="Show what is in a token. It is verified only with --issuer or --profile, and says so. The token is never "
     "printed again.",
 )
-@click.argument("token", required=False, metavar="[TOKEN|@FILE|-]")
+@click.argument("token", required=False, metavar="[@FILE|-]")
 @click.option("--issuer", metavar="URL", help="Verify it with the keys of this issuer.")
 @click.option("--client-id", metavar="ID", help="Verify that it is an ID Token for this client.")
 @click.option("--audience", metavar="NAME", help="Verify that it is for this API.")
@@ -56,13 +56,15 @@ def command(
 
 def read_token(named: str | None) -> str:
     """
-    Return the token that an argument names: itself, in a file, or on stdin.
+    Return the token that an argument names: in a file, or on stdin.
 
     Raises:
         UsageError: It cannot be read, or is none.
     """
     if named is None and output.is_terminal(sys.stdin):
-        raise click.UsageError("Give a token, @FILE, or - for stdin.")
+        raise click.UsageError("Name a file, @FILE, or - for stdin.")
+    if named is not None and not named.startswith("@") and named != "-":
+        raise click.UsageError("A token is no argument, where other programs could see it: @FILE, or - for stdin.")
     try:
         text = _read(named)
     except (OSError, UnicodeDecodeError) as error:
@@ -77,10 +79,8 @@ def read_token(named: str | None) -> str:
 def _read(named: str | None) -> str:
     if named in {None, "-", "@-"}:
         return sys.stdin.read(LONGEST + 2)
-    if named is not None and named.startswith("@"):
-        with Path(named[1:]).open(encoding="utf-8") as file:
-            return file.read(LONGEST + 2)
-    return named or ""
+    with Path((named or "").removeprefix("@")).open(encoding="utf-8") as file:
+        return file.read(LONGEST + 2)
 
 
 def shape_of(taken: Taken, checked: list[str] | None) -> dict[str, Any]:
