@@ -7,16 +7,17 @@ import os
 import stat
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from oidcclient import UsageError
-from oidcclient.cli import redaction, settings
+from oidcclient.cli import options, redaction, settings
 from oidcclient.cli.config import read_config
 from oidcclient_devkit import Provider
-from tests.cli.calling import Desk
+from tests.cli.calling import Desk, check_shape
 from tests.cli.echoing import Api, api_running
 from tests.cli.terminal import Terminal
 
@@ -245,3 +246,32 @@ def test_what_kubectl_says_may_be_nested_too_deep(ready: Desk, monkeypatch: pyte
 def test_git_may_say_what_is_no_text(ready: Desk) -> None:
     silent = ready.call("git-credential", "work", "get", stdin=b"protocol=https\nhost=\xff\xfe\n\n")
     assert (silent.code, silent.out) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "words", [["token", "--json", "--nonsense"], ["nonsense", "--json"], ["request", "--json", "x"]]
+)
+def test_a_wrong_option_is_told_in_json_to_those_who_want_json(desk: Desk, words: list[str]) -> None:
+    refused = desk.call(*words)
+    assert (refused.code, refused.out) == (3, "")
+    shape = json.loads(refused.err)
+    check_shape("error", shape)
+    assert shape["error"]["exit_code"] == 3
+    assert "--help" in shape["error"]["advice"]
+
+
+def test_a_shell_is_given_names_alone_that_it_reads_as_names(desk: Desk) -> None:
+    names = ["good", "$(touch x)", "two words", "-x", "a;b"]
+    desk.config.write_text("".join(f"[profiles.{json.dumps(name)}]\n" for name in names), "utf-8")
+    assert options.profiles_beginning(None, None, "") == ["good"]  # type: ignore[arg-type] # neither is looked at
+
+
+def test_a_provider_without_codes_is_left_for_another_way(desk: Desk) -> None:
+    with urllib.request.urlopen(f"{desk.provider.issuer}/.well-known/openid-configuration") as answer:  # noqa: S310 - on loopback
+        metadata = json.load(answer)
+    del metadata["device_authorization_endpoint"]
+    (desk.folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
+    desk.profile(metadata_file="metadata.json")
+    refused = desk.call("login", "work", "--device")
+    assert refused.code == 3
+    assert "--browser or --paste" in refused.err

@@ -124,6 +124,12 @@ def _show_version(ctx: click.Context) -> None:
     ctx.exit()
 
 
+def _for_a_script(error: click.ClickException) -> oidcclient.UsageError:
+    context = getattr(error, "ctx", None)
+    hint = f"See: {'oidcclient' if context is None else context.command_path} --help"
+    return oidcclient.UsageError(error.format_message(), rule="usage", hint=hint)
+
+
 def run(words: Sequence[str]) -> int:
     """Run what the words ask for and return the exit code."""
     width = max(NARROWEST, min(shutil.get_terminal_size().columns, WIDEST) - 2)
@@ -135,6 +141,8 @@ def run(words: Sequence[str]) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
+        if "--json" in words:
+            raise _for_a_script(error) from None
         error.show()
         return USAGE
     return found if isinstance(found, int) else 0

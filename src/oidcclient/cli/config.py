@@ -18,7 +18,7 @@ from typing import Any
 
 from oidcclient import StoreError, UsageError
 
-__all__ = ["CONFIG_VARIABLE", "KEYS", "Config", "check_name", "config_path", "read_config"]
+__all__ = ["CONFIG_VARIABLE", "KEYS", "Config", "check_name", "config_path", "is_name", "read_config"]
 
 CONFIG_VARIABLE = "OIDCCLIENT_CONFIG"
 DEFAULT_PROFILE = "default_profile"
@@ -125,6 +125,12 @@ def wrong(path: str, why: str) -> UsageError:
     return UsageError(f"{path}: {why}", rule="configuration", hint="Correct the file.")
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a profile may be named so."""
+    plain = name.replace("-", "").replace("_", "").replace(".", "")
+    return name[:1] not in {"-", "."} and plain.isascii() and plain.isalnum() and len(name) <= LONGEST_NAME
+
+
 def check_name(name: str) -> str:
     """
     Return a profile's name if it may be one.
@@ -132,8 +138,7 @@ def check_name(name: str) -> str:
     Raises:
         UsageError: It may not.
     """
-    plain = name.replace("-", "").replace("_", "").replace(".", "")
-    if name[:1] in {"-", "."} or not (plain.isascii() and plain.isalnum()) or len(name) > LONGEST_NAME:
+    if not is_name(name):
         raise UsageError(
             "a profile's name is made of letters, digits, dots, hyphens and underscores",
             rule="profile",

@@ -64,6 +64,7 @@ ADVICE: dict[tuple[type[oidcclient.OidcError], str | None], str] = {
         "Give the issuer as the provider's documentation spells it, starting with https://. "
         "For a test provider on this machine: --allow-http-loopback"
     ),
+    (oidcclient.UsageError, "device"): "Sign in another way: --browser or --paste",
     (oidcclient.UsageError, "ports"): "Close the program that uses the port, or take another: --port NUMBER",
 }
 # A call, an argument or a class of the library: nothing that one could type at a prompt.

@@ -42,10 +42,10 @@ def profile(function: Function) -> Function:
 
 def profiles_beginning(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the profiles whose names begin so; at the Tab key nothing is ever an error."""
-    from .config import read_config  # noqa: PLC0415 - at the Tab key alone
+    from .config import is_name, read_config  # noqa: PLC0415 - at the Tab key alone
 
-    with suppress(OidcError):
-        return [name for name in read_config().profiles if name.startswith(incomplete)]
+    with suppress(OidcError):  # a shell gets names alone that it does not read as anything else
+        return [name for name in read_config().profiles if name.startswith(incomplete) and is_name(name)]
     return []
 
 
