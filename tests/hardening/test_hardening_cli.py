@@ -275,3 +275,23 @@ def test_a_provider_without_codes_is_left_for_another_way(desk: Desk) -> None:
     refused = desk.call("login", "work", "--device")
     assert refused.code == 3
     assert "--browser or --paste" in refused.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
+@pytest.mark.parametrize("charset", ["undefined", "base64", "idna", "rot13", "punycode", "unicode_escape", "none-such"])
+def test_a_charset_that_is_none_is_read_as_utf_8_at_a_terminal(ready: Desk, api: Api, charset: str) -> None:
+    api.headers, api.body = (
+        {"Content-Type": f"text/plain; charset={charset}"},
+        "\\x1b[31m é\udcff".encode("utf-8", "surrogateescape"),
+    )
+    with Terminal("request", f"{api.url}/x") as terminal:
+        assert terminal.end() == 0
+    assert "\\x1b[31m é\ufffd" in terminal.shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
+def test_a_charset_that_is_one_is_read_as_such_at_a_terminal(ready: Desk, api: Api) -> None:
+    api.headers, api.body = {"Content-Type": "text/plain; charset=ISO-8859-1"}, b"\xe9\x9b31m"
+    with Terminal("request", f"{api.url}/x") as terminal:
+        assert terminal.end() == 0
+    assert "é\\x9b31m" in terminal.shown

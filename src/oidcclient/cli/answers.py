@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from .progress import Meter
 __all__ = ["Answer", "check_status", "header_lines", "write_body"]
 
 ERROR = 400
+CHARSET = re.compile(r"utf-?(8|16|32)|(us-)?ascii|(iso-8859|windows|koi8|euc|gb|big5|shift)[\w-]*", re.IGNORECASE)
 CODES = {401: DENIED, 403: DENIED, 429: NETWORK, 502: NETWORK, 503: NETWORK, 504: NETWORK}
 
 
@@ -87,6 +89,8 @@ def _to_stdout(response: httpx.Response, head: list[str]) -> None:
 
 def _to_terminal(response: httpx.Response) -> None:
     """Write text; control characters, which a terminal would obey, are escaped."""
+    if not CHARSET.fullmatch(response.charset_encoding or ""):  # Python has codecs of other kinds, some of which raise
+        response.encoding = "utf-8"
     ended = True
     for text in response.iter_text():
         if "\0" in text:
