@@ -295,3 +295,19 @@ def test_a_charset_that_is_one_is_read_as_such_at_a_terminal(ready: Desk, api: A
     with Terminal("request", f"{api.url}/x") as terminal:
         assert terminal.end() == 0
     assert "é\\x9b31m" in terminal.shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX is needed")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("git-credential work get", 0), ("decode -", 3), ("request work {url}/x -d -", 0), ("token --trace-unsafe", 3)],
+)
+def test_a_closed_stdin_has_nothing_to_read(ready: Desk, api: Api, words: str, code: int) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -m oidcclient {words.format(url=api.url)} <&-', sys.executable],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr

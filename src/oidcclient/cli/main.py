@@ -79,6 +79,8 @@ def with_click(words: Sequence[str]) -> int:
         if (error.name or "").partition(".")[0] not in NEEDED:
             raise
         return extra_missing()
+    if sys.stdin is None:  # closed by whoever started us: there is nothing to read
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - as long as the program runs
     return run(words)
 
 
