@@ -311,3 +311,19 @@ def test_a_closed_stdin_has_nothing_to_read(ready: Desk, api: Api, words: str, c
         check=False,
     )
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+
+
+def test_a_session_is_found_from_every_folder(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    (desk.folder / "here").mkdir()
+    (desk.folder / "there").mkdir()
+    desk.profile(store="file:sessions")
+    desk.sign_in()
+    monkeypatch.chdir(desk.folder / "there")
+    assert desk.call("token", "work").code == 0
+    monkeypatch.chdir(desk.folder / "here")
+    desk.provider.sign_in_as("ann")
+    signed_in = desk.call("login", "work", "--browser", "--store", "file:own", "--save-as", "other")
+    assert signed_in.code == 0, signed_in.err
+    monkeypatch.chdir(desk.folder / "there")
+    assert desk.call("token", "other").code == 0
+    assert read_config().profiles["other"]["store"] == f"file:{desk.folder / 'here' / 'own'}"

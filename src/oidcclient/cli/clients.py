@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import oidcclient
@@ -40,7 +39,7 @@ def open_store(settings: Settings) -> oidcclient.Store:
             received=kind,
             hint="Use keyring or file, with a folder if you like: file:/path.",
         )
-    place = os.path.expanduser(folder) or None  # noqa: PTH111 - pathlib would cost a cached token too much
+    place = settings.place(folder) if folder else None
     if kind == "file":
         return oidcclient.FileStore(place)
     return oidcclient.KeyringStore(place, key_cache=settings.text("key_cache"))  # type: ignore[arg-type] # checked there

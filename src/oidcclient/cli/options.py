@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -49,13 +50,24 @@ def profiles_beginning(_ctx: click.Context, _parameter: click.Parameter, incompl
     return []
 
 
+def store_from_here(store: str) -> str:
+    """Return a store whose folder is seen from here: in a profile it would be seen from the configuration file."""
+    kind, colon, folder = store.partition(":")
+    return f"{kind}:{Path(folder).expanduser().absolute()}" if folder else f"{kind}{colon}"
+
+
 def identity(function: Function) -> Function:
     """Give a command `--issuer`, `--client-id` and `--store`, for sessions without a profile."""
     for option in (
         click.option(
             "--allow-http-loopback", is_flag=True, default=None, help="Accept an http issuer on loopback: for tests."
         ),
-        click.option("--store", metavar="STORE", help="Where sessions are kept: keyring or file, or file:FOLDER."),
+        click.option(
+            "--store",
+            metavar="STORE",
+            callback=lambda _context, _parameter, store: store and store_from_here(store),
+            help="Where sessions are kept: keyring or file, or file:FOLDER.",
+        ),
         click.option("--client-id", metavar="ID", help="The client's identifier, where no profile has it."),
         click.option("--issuer", metavar="URL", help="The issuer, where no profile has it."),
     ):

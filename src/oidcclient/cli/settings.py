@@ -85,10 +85,12 @@ class Settings:
     def path(self, key: str) -> str | None:
         """Return the path of a key, seen from the configuration file's folder, or None."""
         value = self.text(key)
-        if value is None:
-            return None
+        return None if value is None else self.place(value)
+
+    def place(self, path: str) -> str:
+        """Return a path as seen from the configuration file's folder."""
         folder = os.path.dirname(self.config.path)  # noqa: PTH120 - pathlib would cost a cached token too much
-        return os.path.join(folder, os.path.expanduser(value))  # noqa: PTH111, PTH118 - as above
+        return os.path.join(folder, os.path.expanduser(path))  # noqa: PTH111, PTH118 - as above
 
     def renamed(self, name: str) -> Settings:
         """Return the same settings under another name."""
