@@ -91,6 +91,15 @@ def test_a_no_to_no_browser_is_no_choice(value: str) -> None:
     assert detect(replace(DESK, environ={"DISPLAY": ":0", "OIDCCLIENT_NO_BROWSER": value})).kind is YES
 
 
+@pytest.mark.parametrize("flow", ["device", "paste"])
+def test_a_flow_without_a_browser_is_kept_where_browsers_are_ruled_out(flow: str) -> None:
+    ruled_out = {"DISPLAY": ":0", "OIDCCLIENT_NO_BROWSER": "1"}
+    assert detect(replace(DESK, environ={**ruled_out, "OIDCCLIENT_FLOW": flow})).chosen == flow
+    configured = detect(replace(DESK, environ=ruled_out), configured=flow)
+    assert (configured.kind, configured.chosen) == (NO, flow)
+    assert detect(replace(DESK, environ=ruled_out), configured="browser").chosen is None
+
+
 def test_a_flow_that_does_not_exist_is_the_callers_mistake() -> None:
     with pytest.raises(UsageError, match="OIDCCLIENT_FLOW") as caught:
         detect(replace(DESK, environ={"OIDCCLIENT_FLOW": "telepathy"}))
