@@ -122,7 +122,7 @@ def test_a_token_without_a_signature_is_said_to_have_none(desk: Desk) -> None:
     ("typ", "claims", "words"),
     [
         ("at+jwt", {}, "an access token (RFC 9068)"),
-        ("application/dpop+jwt", {}, "a DPoP proof (RFC 9449)"),
+        ("application/logout+jwt", {}, "a logout token (OIDC Back-Channel Logout)"),
         (None, dict.fromkeys(("iss", "sub", "aud", "exp", "iat", "nonce"), 1), "an ID Token by its looks"),
         (None, dict.fromkeys(("iss", "sub", "aud", "exp", "iat"), 1), "a JWT"),
         (7, {}, "a JWT"),

@@ -35,7 +35,7 @@ print(json.dumps(missing))
 # What an extra brings, a web framework that a program is built on, and pytest, which alone loads its plug-in.
 MAY_BE_ABSENT = {
     "oidcclient": {"click", "rich", "segno", "tomlkit"},
-    "oidcclient-dpop": {"django", "fastapi", "pkcs11", "redis", "rest_framework"},
+    "oidcclient-dpop": {"asgiref", "django", "fastapi", "pkcs11", "redis", "rest_framework"},
     "oidcclient-devkit": {"pytest"},
 }
 

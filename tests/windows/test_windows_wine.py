@@ -24,6 +24,7 @@ CHOSEN = [
     CNG,
 ]
 LEFT_OUT = {
+    "tests/protocol/test_protocol_standards_map.py": "it imports Redis and others, and is the same everywhere",
     f"{CNG}::test_contract_each_status_that_is_known_has_words_and_a_hint": "many, and the same here",
     f"{CNG}::test_contract_the_key_says_whether_it_is_hardware_and_not_the_providers_name": "likewise",
     f"{CNG}::test_contract_without_a_tpm_the_next_store_is_taken": "likewise",

@@ -20,7 +20,6 @@ YEARS, MILLENNIA = 1e10, 1e11  # seconds from 1970; what is further away is no d
 # By `typ`, in lower case and without `application/` (RFC 7515 section 4.1.9).
 KNOWN_TYPES = {
     "at+jwt": "an access token (RFC 9068)",
-    "dpop+jwt": "a DPoP proof (RFC 9449)",
     "logout+jwt": "a logout token (OIDC Back-Channel Logout)",
     "oauth-authz-req+jwt": "a request object (RFC 9101)",
     "client-authentication+jwt": "a client assertion",
