@@ -72,6 +72,54 @@ def test_a_browser_that_reaches_the_person_is_opened(
     assert chosen(seen).reasons[-1] == "browser: nothing speaks against it"
 
 
+@pytest.mark.parametrize("flow", ["browser", "paste"])
+@pytest.mark.parametrize("typed", ["d", "d\n"])
+def test_a_person_who_presses_d_gets_a_code_instead(
+    make_client: MakeClient,
+    oidc_provider: Provider,
+    screen: Screen,
+    seen: list[object],
+    monkeypatch: pytest.MonkeyPatch,
+    flow: str,
+    typed: str,
+) -> None:
+    """The browser that opened is of no use to them, on another machine or another profile."""
+    screen.sit_down()
+    monkeypatch.setenv("OIDCCLIENT_FLOW", flow)
+    monkeypatch.setenv("BROWSER", "true")
+    attempt = Attempt(make_client(), via=AUTO, timeout=20)
+    screen.read_until("press d for a code")
+    screen.wait_until_read()
+    screen.type(typed)
+    said = screen.read_until("There is time")
+    lines = [line.strip() for line in said.splitlines()]
+    oidc_provider.approve_device(lines[lines.index("and enter this code:") + 1])
+    attempt.join(20)
+    assert attempt.session is not None
+    assert chosen(seen).way == "device"
+    assert screen.edits_lines
+
+
+def test_where_the_provider_has_no_codes_none_is_offered(
+    make_client: MakeClient,
+    oidc_provider: Provider,
+    screen: Screen,
+    seen: list[object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen.sit_down()
+    monkeypatch.setenv("OIDCCLIENT_FLOW", "paste")
+    client = make_client(metadata=without_device(oidc_provider))
+    attempt = Attempt(client, via=AUTO, timeout=20)
+    said = screen.read_until("It is not shown.")
+    assert "press d" not in said
+    address = wait_for_address(seen)
+    screen.wait_until_read()
+    screen.type(f"{final_address(oidc_provider.browser(), address)}\n")
+    attempt.join(20)
+    assert attempt.session is not None
+
+
 def test_without_a_browser_a_person_at_a_terminal_is_shown_a_code(
     make_client: MakeClient, oidc_provider: Provider, screen: Screen, seen: list[object]
 ) -> None:

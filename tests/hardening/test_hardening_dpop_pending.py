@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from oidcclient import events, hooks
 from oidcclient_devkit import Provider
 from oidcclient_dpop import DPoP
 from tests.client.conftest import TEST_POLICY
+from tests.client.screen import Screen
+from tests.client.test_client_opening import Attempt
 
 WAYS: list[Callable[[], oidcclient.Loopback | oidcclient.Device]] = [oidcclient.Loopback, oidcclient.Device]
 
@@ -111,3 +114,29 @@ def test_what_is_removed_in_the_background_uses_no_network(oidc_provider: Provid
         gc.collect()
         assert told.wait(10)
     assert "without the network" in str(seen[-1])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX")
+def test_a_person_who_asks_for_a_code_instead_gets_another_key_and_the_first_is_gone(
+    oidc_provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OIDCCLIENT_FLOW", "paste")
+    oidc_provider.set_device_codes(interval=0, lifetime=60)
+    made: list[set[Path]] = []
+
+    def approve(code: oidcclient.DeviceCode) -> None:
+        made.append(set(tmp_path.iterdir()))
+        oidc_provider.approve_device(code.user_code)
+
+    with Screen(monkeypatch) as screen, oidcclient.Client(**settings(oidc_provider, tmp_path)) as client:  # type: ignore[arg-type] # likewise
+        screen.sit_down()
+        attempt = Attempt(client, via=oidcclient.Auto(device=oidcclient.Device(show=approve)), timeout=20)
+        screen.read_until("press d")
+        first = set(tmp_path.iterdir())
+        screen.wait_until_read()
+        screen.type("d")
+        attempt.join(20)
+        assert attempt.session is not None
+        assert attempt.session.access_token().type == "DPoP"
+    assert len(first) == len(made[0]) == 1
+    assert first != made[0] == set(tmp_path.iterdir())

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oidcclient import CallbackRefused, LocalError, LoginCancelled, UsageError
-from oidcclient._shell.redirect import AskedProgram, LoopbackReceiver, PastingReceiver, UnheardReceiver
+from oidcclient._shell.redirect import AskedProgram, CodeWanted, LoopbackReceiver, PastingReceiver, UnheardReceiver
 from oidcclient._shell.redirect.binding import reserve
 from oidcclient._shell.redirect.pasted import LONGEST, WrongPaste, read_pasted
 from oidcclient._words.receiver import CallbackArrived, LoginOutcome, Receiver, StartRequested
@@ -177,6 +177,7 @@ class ListedKeyboard:
 
     def __init__(self, *lines: str | EOFError | None) -> None:
         self.lines = list(lines)
+        self.typed: list[str] = []
         self.closed = 0
 
     def poll(self) -> str | None:
@@ -185,12 +186,17 @@ class ListedKeyboard:
             raise line
         return line
 
+    def pressed(self) -> str:
+        return self.typed.pop(0) if self.typed else ""
+
     def close(self) -> None:
         self.closed += 1
 
 
 class Waiting:
-    def __init__(self, *lines: str | EOFError | None, inner: Receiver | None = None, most: int = 20) -> None:
+    def __init__(
+        self, *lines: str | EOFError | None, inner: Receiver | None = None, most: int = 20, code: bool = False
+    ) -> None:
         self.told: list[str] = []
         self.keyboard = ListedKeyboard(*lines)
         self.receiver = PastingReceiver(
@@ -199,6 +205,7 @@ class Waiting:
             tell=self.told.append,
             wrong_pastes=most,
             alone=inner is None,
+            offers_code=code,
         )
         self.redirect_uri = self.receiver.open(STATE)
 
@@ -213,6 +220,37 @@ def test_a_paste_ends_the_wait() -> None:
     assert waiting.keyboard.closed == 1
     waiting.receiver.send_on(StartRequested(1), None)
     waiting.receiver.close()
+
+
+@pytest.mark.parametrize(
+    ("lines", "typed"), [(["d"], []), ([" D "], []), ([], ["d", "d"]), ([], ["D", "d"]), ([], ["d", "", "d", "d"])]
+)
+def test_a_key_asks_for_a_code_with_enter_or_when_nothing_follows(lines: list[str], typed: list[str]) -> None:
+    waiting = Waiting(*lines, code=True)
+    waiting.keyboard.typed = typed
+    with pytest.raises(CodeWanted):
+        waiting.receiver.wait(10)
+    assert waiting.keyboard.closed == 1
+    assert not waiting.told
+
+
+def test_where_no_code_is_offered_the_key_is_a_wrong_paste() -> None:
+    waiting = Waiting("d", GOOD)
+    assert waiting.receiver.wait(10) is not None
+    assert len(waiting.told) == 2
+
+
+def test_an_address_that_comes_in_pieces_is_no_key() -> None:
+    """A slow terminal may bring one character at a time."""
+    waiting = Waiting(None, None, None, GOOD, code=True)
+    waiting.keyboard.typed = ["d", "dh", "h"]
+    assert isinstance(waiting.receiver.wait(10), CallbackArrived)
+
+
+def test_after_the_end_of_the_input_no_key_is_looked_for() -> None:
+    waiting = Waiting(EOFError(), inner=UnheardReceiver(REDIRECT_URI, "/callback"), code=True)
+    waiting.keyboard.typed = ["d"] * 9
+    assert waiting.receiver.wait(0.4) is None
 
 
 def test_a_wrong_paste_gets_a_message_and_another_try() -> None:

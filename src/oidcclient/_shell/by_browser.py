@@ -14,7 +14,7 @@ from oidcclient._words.ways import DeviceCode, Loopback, Paste
 from oidcclient.protocol import callback_path
 
 from .browser.environment import Detection, stderr_is_tty
-from .opener import PASTE, PASTE_TOO, GivenBrowser, Opener, ShownAddress, choose_opener
+from .opener import CODE_TOO, PASTE, PASTE_TOO, GivenBrowser, Opener, ShownAddress, choose_opener
 from .pending import LoginOptions, Memory, memory_of, plan_settings
 from .redirect import AskedProgram, Limits, LoopbackReceiver, PastingReceiver, UnheardReceiver
 from .terminal import Keyboard, open_keyboard
@@ -80,6 +80,7 @@ def start_browser(
     *,
     opens: bool,
     detection: Detection | None,
+    offers_code: bool = False,
 ) -> Flow[PendingBrowser]:
     """
     Start a sign-in.
@@ -90,12 +91,13 @@ def start_browser(
         via: How the answer comes back.
         opens: Whether `login` opens the address later; otherwise the program has it.
         detection: What was found out already about browsers here.
+        offers_code: Whether a key at the terminal asks for a code instead; `CodeWanted` then ends the wait.
     """
     receiver, opener = yield from run(
         lambda: (
-            _pasted(core, options, via, opens=opens)
+            _pasted(core, options, via, opens=opens, offers_code=offers_code)
             if isinstance(via, Paste)
-            else _heard(core, options, via, opens=opens, detection=detection)
+            else _heard(core, options, via, opens=opens, detection=detection, offers_code=offers_code)
         )
     )
     plan = LoginPlan(
@@ -114,7 +116,13 @@ def start_browser(
 
 
 def _heard(
-    core: ClientCore, options: LoginOptions, via: Loopback, *, opens: bool, detection: Detection | None
+    core: ClientCore,
+    options: LoginOptions,
+    via: Loopback,
+    *,
+    opens: bool,
+    detection: Detection | None,
+    offers_code: bool,
 ) -> tuple[Receiver, Opener]:
     """Listen; where a person is talked to at a terminal, let them paste as well."""
     opener = Opener(core.emit)
@@ -130,11 +138,13 @@ def _heard(
     keyboard = open_keyboard() if wanted else None
     if keyboard is None:
         return receiver, opener
-    opener.advice = PASTE_TOO
-    return _pasting(core, receiver, keyboard, opener, alone=False), opener
+    opener.advice = f"{PASTE_TOO} {CODE_TOO}" if offers_code else PASTE_TOO
+    return _pasting(core, receiver, keyboard, opener, alone=False, offers_code=offers_code), opener
 
 
-def _pasted(core: ClientCore, options: LoginOptions, via: Paste, *, opens: bool) -> tuple[Receiver, Opener]:
+def _pasted(
+    core: ClientCore, options: LoginOptions, via: Paste, *, opens: bool, offers_code: bool
+) -> tuple[Receiver, Opener]:
     """Wait for a paste alone."""
     keyboard = open_keyboard() if via.read is None else AskedProgram(via.read)
     if keyboard is None:
@@ -145,9 +155,9 @@ def _pasted(core: ClientCore, options: LoginOptions, via: Paste, *, opens: bool)
         )
     silent = via.read is not None and not opens  # a program with a window of its own: events tell it all
     talker = Opener(core.emit) if silent else ShownAddress(core.emit)
-    talker.advice = PASTE
+    talker.advice = f"{PASTE} {CODE_TOO}" if offers_code else PASTE
     unheard = UnheardReceiver(via.redirect_uri, callback_path(core.issuer, core.policy))
-    receiver = _pasting(core, unheard, keyboard, talker, alone=True)
+    receiver = _pasting(core, unheard, keyboard, talker, alone=True, offers_code=offers_code)
     if not opens:
         return receiver, Opener(core.emit)
     given = options.open_browser
@@ -155,7 +165,9 @@ def _pasted(core: ClientCore, options: LoginOptions, via: Paste, *, opens: bool)
 
 
 def _pasting(
-    core: ClientCore, receiver: Receiver, keyboard: Keyboard, talker: Opener, *, alone: bool
+    core: ClientCore, receiver: Receiver, keyboard: Keyboard, talker: Opener, *, alone: bool, offers_code: bool
 ) -> PastingReceiver:
     wrong = core.policy.max_wrong_callbacks
-    return PastingReceiver(receiver, keyboard, tell=talker.notice, wrong_pastes=wrong, alone=alone)
+    return PastingReceiver(
+        receiver, keyboard, tell=talker.notice, wrong_pastes=wrong, alone=alone, offers_code=offers_code
+    )

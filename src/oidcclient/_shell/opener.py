@@ -29,6 +29,7 @@ __all__ = [
 
 PASTE = "Then paste the address that the browser ends at here, and press Enter. It is not shown."
 PASTE_TOO = "If the browser ends on a page that does not load, paste its address here. It is not shown."
+CODE_TOO = "Or press d for a code to enter on another device."
 
 
 class Opener:

@@ -34,7 +34,10 @@ class LoginOptions:
 class Pending(Protocol):
     """A sign-in that was started and waits for a person."""
 
-    device_code: DeviceCode | None
+    @property
+    def device_code(self) -> DeviceCode | None:
+        """The codes, where the person signs in on another device."""
+        ...
 
     @property
     def address(self) -> str:

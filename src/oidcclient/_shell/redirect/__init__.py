@@ -2,6 +2,6 @@
 
 from .limits import Limits
 from .listener import LoopbackReceiver
-from .pasting import AskedProgram, PastingReceiver, UnheardReceiver
+from .pasting import AskedProgram, CodeWanted, PastingReceiver, UnheardReceiver
 
-__all__ = ["AskedProgram", "Limits", "LoopbackReceiver", "PastingReceiver", "UnheardReceiver"]
+__all__ = ["AskedProgram", "CodeWanted", "Limits", "LoopbackReceiver", "PastingReceiver", "UnheardReceiver"]

@@ -18,9 +18,14 @@ from .addresses import origin
 from .binding import reserve
 from .pasted import WrongPaste, read_pasted
 
-__all__ = ["AskedProgram", "PastingReceiver", "UnheardReceiver"]
+__all__ = ["AskedProgram", "CodeWanted", "PastingReceiver", "UnheardReceiver"]
 
 SLICE = 0.1  # seconds between two looks at the keyboard
+CODE_KEY = "d"  # no address begins with it
+
+
+class CodeWanted(LoginCancelled):
+    """The person pressed the key for a code on another device; never reaches a program."""
 
 
 class UnheardReceiver:
@@ -115,6 +120,10 @@ class AskedProgram:
         except BaseException as error:  # noqa: BLE001 - handed to the caller of login(), whatever it is
             self._answers.put(error)
 
+    def pressed(self) -> str:
+        """Nothing: a program gives whole answers."""
+        return ""
+
     def close(self) -> None:
         """Take no more answers; a call that still waits for its person is left alone."""
 
@@ -129,6 +138,7 @@ class PastingReceiver:
         tell: Takes a sentence for the person.
         wrong_pastes: How many that will not do end the wait.
         alone: Whether nothing but a paste can bring the answer.
+        offers_code: Whether a key asks for a code instead.
     """
 
     def __init__(
@@ -139,12 +149,15 @@ class PastingReceiver:
         tell: Callable[[str], object],
         wrong_pastes: int,
         alone: bool,
+        offers_code: bool = False,
     ) -> None:
         self._receiver = receiver
         self._keyboard: Keyboard | None = keyboard
         self._tell = tell
         self._left = wrong_pastes
         self._alone = alone
+        self._offers_code = offers_code
+        self._wished = False
         self._state = self._redirect_uri = ""
 
     def open(self, state: str) -> str:
@@ -163,6 +176,7 @@ class PastingReceiver:
 
         Raises:
             LoginCancelled: `cancel` or `close` was called, or nothing can be pasted any more and nothing else is left.
+            CodeWanted: The person wants a code.
             CallbackRefused: Too much came that was not ours.
         """
         deadline = time.monotonic() + seconds
@@ -174,6 +188,7 @@ class PastingReceiver:
 
     def _pasted(self) -> CallbackArrived | None:
         text = self._look()
+        self._check_wish(text)
         if not text or text.isspace():  # Enter alone
             return None
         try:
@@ -193,6 +208,16 @@ class PastingReceiver:
             if self._alone:
                 raise LoginCancelled("the input ended before an address was pasted") from None
             return None
+
+    def _check_wish(self, line: str | None) -> None:
+        """Stop where the key for a code was pressed, with Enter or without: then nothing follows for one more look."""
+        if not self._offers_code or self._keyboard is None:
+            return
+        wishes = (self._keyboard.pressed() if line is None else line).strip().lower() == CODE_KEY
+        if wishes and (self._wished or line is not None):
+            self._put_down()
+            raise CodeWanted("the person asked for a code")
+        self._wished = wishes
 
     def _count(self, what: str) -> None:
         self._left -= 1

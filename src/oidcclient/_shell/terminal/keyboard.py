@@ -26,6 +26,10 @@ class Keyboard(Protocol):
         """
         ...
 
+    def pressed(self) -> str:
+        """Return what was typed of a line that is not finished, as of the last look."""
+        ...
+
     def close(self) -> None:
         """Give the terminal back as it was. Quick, never raises, and may be called twice."""
         ...
@@ -56,6 +60,11 @@ class Typed:
         if (self._lines[0] if self._lines else self._current).startswith(_END):
             raise EOFError
         return _edited(self._lines.popleft()) if self._lines else None
+
+    @property
+    def pressed(self) -> str:
+        """What was typed of a line that is not finished."""
+        return "" if self._lines else self._current
 
     @property
     def unfinished(self) -> bool:

@@ -64,6 +64,10 @@ class PosixKeyboard:
                 raise EOFError
             return line
 
+    def pressed(self) -> str:
+        """Return what was typed of a line that is not finished."""
+        return self._typed.pressed
+
     def _read(self) -> None:
         while not self._ended and select.select([self._number], [], [], 0)[0]:
             came = os.read(self._number, _READ)

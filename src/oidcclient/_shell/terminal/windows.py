@@ -54,6 +54,10 @@ class WindowsKeyboard:
                 self._typed.add(key)
         return self._typed.line()
 
+    def pressed(self) -> str:
+        """Return what was typed of a line that is not finished."""
+        return self._typed.pressed
+
     def close(self) -> None:
         """Read no more."""
         self._closed = True
