@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import msal  # type: ignore[import-not-found] # the environment of the peers has it
-import msal_extensions  # type: ignore[import-not-found] # likewise
+import msal_extensions  # type: ignore[import-not-found] # the environment of the peers has it
 import requests  # MSAL loads it in any case
 
 ISSUER, CLIENT_ID, SCOPE = "https://login.example.com/tenant", "my-desktop-app", "https://api.example.com/read"

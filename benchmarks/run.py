@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from benchmarks.benchmark import Benchmark, measure  # noqa: E402  # the line above makes it importable
-from benchmarks.system import PartMissing  # noqa: E402  # likewise
+from benchmarks.system import PartMissing  # noqa: E402  # the line above makes it importable
 
 NAMES = sorted(file.stem.removeprefix("bench_") for file in HERE.glob("bench_*.py"))
 COLUMNS = ("benchmark", "ours", "peer", "ours, median", "peer, median", "ratio", "bar", "")

@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import oidcclient  # noqa: E402 - the tests are found through the line above
-from oidcclient_devkit import Provider  # noqa: E402 - likewise
-from tests.browser.chromium import RealBrowser  # noqa: E402 - likewise
-from tests.e2e.test_e2e_chromium import SignIn, client_of, decide, sign_in_as_ann, wait_for_title  # noqa: E402 - likewise
+from oidcclient_devkit import Provider  # noqa: E402 - the tests are found through the line above
+from tests.browser.chromium import RealBrowser  # noqa: E402 - the tests are found through the line above
+from tests.e2e.test_e2e_chromium import SignIn, client_of, decide, sign_in_as_ann, wait_for_title  # noqa: E402 - the tests are found through the line above
 
 APP = "Photo Album"
 

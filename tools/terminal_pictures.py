@@ -37,8 +37,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from oidcclient_devkit import BrowserStopped, Provider  # noqa: E402 - the tests are found through the line above
-from tests.browser.chromium import FLAGS, RealBrowser  # noqa: E402 - likewise
-from tests.e2e.test_e2e_chromium import decide, sign_in_as_ann, wait_for_title  # noqa: E402 - likewise
+from tests.browser.chromium import FLAGS, RealBrowser  # noqa: E402 - the tests are found through the line above
+from tests.e2e.test_e2e_chromium import decide, sign_in_as_ann, wait_for_title  # noqa: E402 - the tests are found through the line above
 
 PATIENCE_S = 60.0
 CELL_W, CELL_H, MARGIN = 9, 19, 14  # pixels

@@ -23,7 +23,7 @@ def oidc_keys() -> "Keys":
 @pytest.fixture
 def oidc_provider(oidc_keys: "Keys") -> "Iterator[Provider]":
     """A running OpenID provider with a protected API."""
-    from .provider import Provider  # noqa: PLC0415 - likewise
+    from .provider import Provider  # noqa: PLC0415 - a test run that needs no provider loads none
 
     # Below a test that fails, pytest shows what was logged: why the provider refused a request.
     logging.getLogger("oidcclient_devkit.requests").setLevel(logging.INFO)

@@ -123,7 +123,7 @@ def _support(metadata: ProviderMetadata) -> Check:
 
 
 def _stores(settings: Mapping[str, Any]) -> Iterable[KeyStore]:
-    from .stores import default_stores, open_store  # noqa: PLC0415 - as above
+    from .stores import default_stores, open_store  # noqa: PLC0415 - rarely asked for
 
     named = settings.get("key_store")
     return [open_store(named)] if isinstance(named, str) else default_stores()
@@ -158,7 +158,7 @@ def _once(sign: Any) -> float:
 
 
 def _problem(state: Mapping[str, Any]) -> str | None:
-    from .stores import open_store  # noqa: PLC0415 - as above
+    from .stores import open_store  # noqa: PLC0415 - rarely asked for
 
     if "handle" not in state:
         return None

@@ -135,7 +135,7 @@ class Keys:
 
         The program's own words for it may hold a PIN, the session's do not.
         """
-        from .stores import open_store  # noqa: PLC0415 - as above
+        from .stores import open_store  # noqa: PLC0415 - a given key needs no store
 
         named = open_store(self._store) if isinstance(self._store, str) else self._store
         return named if named is not None and named.uri == uri else open_store(uri)

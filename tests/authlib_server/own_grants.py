@@ -85,7 +85,7 @@ class User:
         return "ann"
 
 
-class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # likewise
+class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no types
     TOKEN_ENDPOINT_AUTH_METHODS = METHODS
 
     def save_authorization_code(self, code: str, request: Any) -> None:
@@ -111,7 +111,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # likewis
         return User()
 
 
-class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # likewise
+class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no types
     TOKEN_ENDPOINT_AUTH_METHODS = METHODS
     INCLUDE_NEW_REFRESH_TOKEN = True
 
@@ -127,7 +127,7 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # likewise
         del tokens[next(name for name, token in tokens.items() if token is refresh_token)]
 
 
-class ServiceGrant(grants.ClientCredentialsGrant):  # type: ignore[misc]  # likewise
+class ServiceGrant(grants.ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no types
     TOKEN_ENDPOINT_AUTH_METHODS = METHODS
 
 

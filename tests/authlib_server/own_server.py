@@ -47,7 +47,7 @@ class TokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]  # Authlib 
         return confirmation()
 
 
-class Registration(ClientRegistrationEndpoint):  # type: ignore[misc]  # likewise
+class Registration(ClientRegistrationEndpoint):  # type: ignore[misc]  # Authlib has no types
     def authenticate_token(self, _request: Any) -> bool:
         return True
 
@@ -61,7 +61,7 @@ class Registration(ClientRegistrationEndpoint):  # type: ignore[misc]  # likewis
         return client
 
 
-class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # likewise
+class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib has no types
     CLIENT_AUTH_METHODS = ["client_secret_post"]  # noqa: RUF012 - as Authlib has it
 
     def query_token(self, token_string: str, _hint: str | None) -> Token | None:
@@ -78,7 +78,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # likewise
 # The adapter
 
 
-class Payload(OAuth2Payload):  # type: ignore[misc]  # likewise
+class Payload(OAuth2Payload):  # type: ignore[misc]  # Authlib has no types
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self._pairs = pairs
 
@@ -91,7 +91,7 @@ class Payload(OAuth2Payload):  # type: ignore[misc]  # likewise
         return {name: [value for key, value in self._pairs if key == name] for name, _ in self._pairs}
 
 
-class Request(OAuth2Request):  # type: ignore[misc]  # likewise
+class Request(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
     def __init__(self, environ: dict[str, Any], pairs: list[tuple[str, str]] | None = None) -> None:
         headers = {
             name[5:].replace("_", "-").title(): value for name, value in environ.items() if name.startswith("HTTP_")
@@ -107,7 +107,7 @@ class Request(OAuth2Request):  # type: ignore[misc]  # likewise
         return self.payload.data
 
 
-class Json(JsonRequest):  # type: ignore[misc]  # likewise
+class Json(JsonRequest):  # type: ignore[misc]  # Authlib has no types
     def __init__(self, environ: dict[str, Any]) -> None:
         super().__init__(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         self.payload = self
@@ -124,7 +124,7 @@ def parameters(environ: dict[str, Any]) -> list[tuple[str, str]]:
     return parse_qsl(text, keep_blank_values=True)
 
 
-class WsgiServer(AuthorizationServer):  # type: ignore[misc]  # likewise
+class WsgiServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
     """What Authlib's Flask or Django class is for others."""
 
     def send_signal(self, *_: Any, **__: Any) -> None:

@@ -17,8 +17,8 @@ from tests.resource_server.django_site import set_up
 set_up()
 
 from authlib.integrations.django_oauth2 import AuthorizationServer  # noqa: E402 - configured by the line above
-from authlib.oauth2.rfc7636 import CodeChallenge  # noqa: E402 - likewise
-from django.test import RequestFactory  # noqa: E402 - likewise
+from authlib.oauth2.rfc7636 import CodeChallenge  # noqa: E402 - configured by the line above
+from django.test import RequestFactory  # noqa: E402 - configured by the line above
 
 TOKEN = "https://login.example/oauth/token"
 SERVICE_GRANT = SERVICE | {"grant_type": "client_credentials"}

@@ -141,7 +141,7 @@ def test_a_token_for_a_resource_is_asked_for_and_kept_apart(make_client: MakeCli
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert claims["aud"] == oidc_provider.api
     request = urllib.request.Request(f"{oidc_provider.api}/me", headers={"Authorization": f"Bearer {token.value}"})  # noqa: S310 - the devkit's own http address
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - likewise
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - the devkit's own http address
         assert json.load(answer)["sub"] == session.user.sub
     with pytest.raises(oidcclient.LoginRequired) as refusal:
         session.access_token(resource="https://other.example")

@@ -418,7 +418,7 @@ def test_the_attackers_signature_is_a_good_one(app: Any, name: str, header_of: A
 def test_hs256_tokens_verify_for_whom_falls_for_them(app: Any) -> None:
     """RFC 8725 section 2.1: the public key taken as a shared secret."""
     import hashlib  # noqa: PLC0415 - for this one attack
-    import hmac  # noqa: PLC0415 - likewise
+    import hmac  # noqa: PLC0415 - for this one attack
 
     app.provider.sign_in_as("ann")
     for name, secret in (
@@ -429,7 +429,7 @@ def test_hs256_tokens_verify_for_whom_falls_for_them(app: Any) -> None:
         app.provider.misbehave(f"id_token.{name}")
         text, _, signature = app.tokens()["id_token"].rpartition(".")
         mac = hmac.new(secret, text.encode(), hashlib.sha256).digest()
-        import base64  # noqa: PLC0415 - likewise
+        import base64  # noqa: PLC0415 - for this one attack
 
         assert base64.urlsafe_b64encode(mac).rstrip(b"=").decode() == signature
 

@@ -76,7 +76,7 @@ class RedisServer:
 
     def tell(self, *words: str | int) -> Any:
         """Send it a command, and return the answer."""
-        return self.client.execute_command(*words)  # type: ignore[no-untyped-call]
+        return self.client.execute_command(*words)  # type: ignore[no-untyped-call]  # redis has types in part
 
     def pause(self) -> None:
         """Let it answer nobody, with its connections open."""

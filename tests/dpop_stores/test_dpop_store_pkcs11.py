@@ -118,7 +118,7 @@ def test_a_key_that_can_be_taken_out_is_refused(token: SoftHsm) -> None:
 
 def test_a_key_that_was_put_into_the_token_is_refused(token: SoftHsm, tmp_path: Path) -> None:
     pem = tmp_path / "key.pem"
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - likewise
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - an extra
         Encoding,
         NoEncryption,
         PrivateFormat,

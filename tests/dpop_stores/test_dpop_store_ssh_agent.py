@@ -181,9 +181,9 @@ class _Scripted(Agent):
         self._said = said
 
     def _ask(self, question: bytes, *, expected: int) -> Any:
-        from oidcclient_dpop.stores.ssh_wire import _Reader  # noqa: PLC0415 - for this alone
+        from oidcclient_dpop.stores.ssh_wire import Reader  # noqa: PLC0415 - for this alone
 
-        return _Reader(self._said)
+        return Reader(self._said)
 
 
 KEYS = [

@@ -155,26 +155,18 @@ class World:
 
     def plan(self, *, asked: AuthorizationRequest | None = None, **changes: Any) -> LoginPlan:
         settings: dict[str, Any] = {
-            "provider": self.provider,
-            "client_id": CLIENT_ID,
-            "client_auth": PublicClient(),
-            "policy": self.policy,
-            "hooks": (),
-            "profile": "default",
-            "store": self.store,
-            "request": asked or AuthorizationRequest(scopes=("openid", "email")),
+            **self._settings(asked),
             "receiver": self.receiver,
             "form_post": False,
             "own_start": self.receiver.start_uri is not None,
             "show_again": self.shown.append,
             "timeout": 300.0,
-            "clock": self.clock,
-            "emit": self.events.append,
         }
         return LoginPlan(**{**settings, **changes})
 
-    def device_plan(self, *, asked: AuthorizationRequest | None = None, **changes: Any) -> DevicePlan:
-        settings: dict[str, Any] = {
+    def _settings(self, asked: AuthorizationRequest | None) -> dict[str, Any]:
+        """Return what every sign-in needs."""
+        return {
             "provider": self.provider,
             "client_id": CLIENT_ID,
             "client_auth": PublicClient(),
@@ -183,10 +175,15 @@ class World:
             "profile": "default",
             "store": self.store,
             "request": asked or AuthorizationRequest(scopes=("openid", "email")),
-            "timeout": 3600.0,
-            "pause": self.pause,
             "clock": self.clock,
             "emit": self.events.append,
+        }
+
+    def device_plan(self, *, asked: AuthorizationRequest | None = None, **changes: Any) -> DevicePlan:
+        settings: dict[str, Any] = {
+            **self._settings(asked),
+            "timeout": 3600.0,
+            "pause": self.pause,
         }
         return DevicePlan(**{**settings, **changes})
 

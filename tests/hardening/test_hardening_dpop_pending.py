@@ -58,7 +58,7 @@ def test_a_sign_in_that_nobody_waits_for_leaves_no_key(
 
 def test_nor_does_one_of_the_async_client(oidc_provider: Provider, tmp_path: Path) -> None:
     async def main() -> None:
-        async with oidcclient.AsyncClient(**settings(oidc_provider, tmp_path)) as client:  # type: ignore[arg-type] # likewise
+        async with oidcclient.AsyncClient(**settings(oidc_provider, tmp_path)) as client:  # type: ignore[arg-type] # as the client has them
             pending = await client.start_login()
             pending.cancel()
             del pending
@@ -70,7 +70,7 @@ def test_nor_does_one_of_the_async_client(oidc_provider: Provider, tmp_path: Pat
 
 def test_the_key_of_a_session_that_was_waited_for_stays(oidc_provider: Provider, tmp_path: Path) -> None:
     oidc_provider.sign_in_as("ann")
-    with oidcclient.Client(**settings(oidc_provider, tmp_path)) as client:  # type: ignore[arg-type] # likewise
+    with oidcclient.Client(**settings(oidc_provider, tmp_path)) as client:  # type: ignore[arg-type] # as the client has them
         pending = client.start_login()
         oidc_provider.browser()(pending.url)
         session = pending.wait()
@@ -128,7 +128,7 @@ def test_a_person_who_asks_for_a_code_instead_gets_another_key_and_the_first_is_
         made.append(set(tmp_path.iterdir()))
         oidc_provider.approve_device(code.user_code)
 
-    with Screen(monkeypatch) as screen, oidcclient.Client(**settings(oidc_provider, tmp_path)) as client:  # type: ignore[arg-type] # likewise
+    with Screen(monkeypatch) as screen, oidcclient.Client(**settings(oidc_provider, tmp_path)) as client:  # type: ignore[arg-type] # as the client has them
         screen.sit_down()
         attempt = Attempt(client, via=oidcclient.Auto(device=oidcclient.Device(show=approve)), timeout=20)
         screen.read_until("press d")

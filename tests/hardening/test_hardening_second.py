@@ -2,10 +2,9 @@
 
 import asyncio
 import contextlib
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,34 +18,17 @@ from oidcclient._shell.http import AsyncWire, BridgedWire, Wire
 from oidcclient.hooks import HttpRequest
 from oidcclient_devkit import Provider
 from tests.client.conftest import TEST_POLICY
-from tests.hardening.test_hardening_refresh import within
-from tests.session.conftest import SCOPES, seen, sign_in  # noqa: F401 - fixtures
+from tests.hardening.conftest import FailsAtRefresh, Serve, drip_headers
+from tests.hardening.within import within
+from tests.session.conftest import SCOPES
 from tests.session.test_session_refresh import HOUR, advance_core, stored
 
 SignIn = Callable[..., oidcclient.Session]
 
 
-class Breaks:
-    """A hook with a bug that shows after the answer has come."""
-
-    name = "breaks"
-
-    def __init__(self) -> None:
-        self.left = 0
-
-    def exchange(
-        self, context: hooks.HookContext, exchange: hooks.Exchange, proceed: hooks.Proceed
-    ) -> hooks.Flow[hooks.HttpResponse]:
-        answer = yield from proceed(exchange.request)
-        if exchange.kind == hooks.ExchangeKind.REFRESH and self.left:
-            self.left -= 1
-            raise KeyError("x-header")
-        return answer
-
-
-def test_a_rotated_token_is_saved_even_if_a_hook_breaks(sign_in: SignIn, oidc_provider: Provider) -> None:  # noqa: F811
+def test_a_rotated_token_is_saved_even_if_a_hook_breaks(sign_in: SignIn, oidc_provider: Provider) -> None:
     """Hooks are written by others, and what a bug raises is no `OidcError`: the token must be kept all the same."""
-    hook = Breaks()
+    hook = FailsAtRefresh(KeyError("x-header"))
     session = sign_in(hooks=[hook])
     before = stored(session)
     hook.left = 1
@@ -67,7 +49,7 @@ class Odd(oidcclient.MemoryStore):
         super().save(record, current=current)
 
 
-def test_a_rotated_token_is_kept_in_memory_whatever_a_store_raises(sign_in: SignIn, oidc_provider: Provider) -> None:  # noqa: F811
+def test_a_rotated_token_is_kept_in_memory_whatever_a_store_raises(sign_in: SignIn, oidc_provider: Provider) -> None:
     """The protocol says StoreError, but a session must not depend on that."""
     store = Odd()
     session = sign_in(store=store)
@@ -80,7 +62,7 @@ def test_a_rotated_token_is_kept_in_memory_whatever_a_store_raises(sign_in: Sign
 
 @pytest.mark.parametrize("kind", [events.MetadataFetched, events.KeysFetched, events.Notice])
 def test_a_handler_may_ask_for_the_token_whatever_it_hears(
-    sign_in: SignIn,  # noqa: F811
+    sign_in: SignIn,
     oidc_provider: Provider,
     kind: type,
 ) -> None:
@@ -118,7 +100,7 @@ def test_a_handler_may_ask_for_the_token_whatever_it_hears(
     assert asked
 
 
-def test_a_handler_may_refresh_when_it_hears_of_a_refresh(sign_in: SignIn, oidc_provider: Provider) -> None:  # noqa: F811
+def test_a_handler_may_refresh_when_it_hears_of_a_refresh(sign_in: SignIn, oidc_provider: Provider) -> None:
     """Foolish, but no reason to hang for ever: the flight is entered as under way while its own thread tells of it."""
     holder: list[oidcclient.Session] = []
     asked: list[object] = []
@@ -157,41 +139,14 @@ def test_a_sign_in_is_not_thrown_away_because_another_program_hangs(oidc_provide
             lock.release()
 
 
-@pytest.fixture
-def dripping() -> Iterator[str]:
-    """A server that sends a byte of its head every tenth of a second."""
-    listener, over, connections = socket.create_server(("127.0.0.1", 0)), threading.Event(), []
-
-    def drip(connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            connection.recv(65_536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-            while not over.wait(0.1):
-                connection.sendall(b"x")
-
-    def accept() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            connections.append(connection)
-            threading.Thread(target=drip, args=(connection,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    over.set()
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-
-
-def test_a_request_that_took_too_long_leaves_nothing_behind(dripping: str) -> None:
+def test_a_request_that_took_too_long_leaves_nothing_behind(serve: Serve) -> None:
     """
     The thread of a request that is given up goes on reading, as long as bytes come, and keeps its connection.
 
     Each try of a program that polls leaves one more. After a hundred the pool is full (httpx's default) and every
     request to every endpoint waits for a place and fails, until the program is started again.
     """
+    dripping = f"{serve(drip_headers)}/"
     wire = Wire(oidcclient.Http(), 0.3)
     try:
         for _ in range(3):

@@ -17,12 +17,12 @@ from tests.resource_server.test_resource_asgi import credentials
 set_up()
 
 from django.http import HttpResponse, JsonResponse  # noqa: E402 - Django is configured by the line above
-from django.test import AsyncClient, Client, override_settings  # noqa: E402 - as above
-from django.urls import path  # noqa: E402 - as above
-from django.utils.decorators import method_decorator  # noqa: E402 - as above
-from django.views import View  # noqa: E402 - as above
+from django.test import AsyncClient, Client, override_settings  # noqa: E402 - Django is configured by the line above
+from django.urls import path  # noqa: E402 - Django is configured by the line above
+from django.utils.decorators import method_decorator  # noqa: E402 - Django is configured by the line above
+from django.views import View  # noqa: E402 - Django is configured by the line above
 
-from oidcclient_dpop.server.django import check, check_async, protected, verified_request  # noqa: E402 - as above
+from oidcclient_dpop.server.django import check, check_async, protected, verified_request  # noqa: E402 - Django is configured by the line above
 
 
 @protected(Needs(("profile",)))

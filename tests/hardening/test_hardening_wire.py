@@ -18,45 +18,9 @@ from oidcclient._shell.http import AsyncWire, Wire
 from oidcclient.hooks import HttpRequest, HttpResponse
 from oidcclient.protocol import TokenBase
 from oidcclient_devkit import Provider
-from tests.session.conftest import seen, sign_in  # noqa: F401 - fixtures
+from tests.hardening.conftest import Serve, drip_headers
 
 SignIn = Callable[..., oidcclient.Session]
-Serve = Callable[[Callable[[socket.socket], None]], str]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Answer each connection with a function of the test's own, which gets the socket."""
-    open_sockets: list[socket.socket] = []
-    over = threading.Event()
-
-    def start(answer: Callable[[socket.socket], None]) -> str:
-        listener = socket.create_server(("127.0.0.1", 0))
-        open_sockets.append(listener)
-
-        def one(connection: socket.socket) -> None:
-            with connection, contextlib.suppress(OSError):
-                while not over.is_set() and connection.recv(65_536):
-                    answer(connection)
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                open_sockets.append(connection)
-                threading.Thread(target=one, args=(connection,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    yield start
-    over.set()
-    for one_socket in open_sockets:
-        with contextlib.suppress(OSError):
-            one_socket.shutdown(socket.SHUT_RDWR)
-        one_socket.close()
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
@@ -80,14 +44,6 @@ def perform(request: pytest.FixtureRequest) -> Iterator[Callable[[HttpRequest, f
     yield run
     for wire in wires:
         wire.close()
-
-
-def drip_headers(connection: socket.socket) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
-    for _ in range(30):
-        time.sleep(0.1)
-        connection.sendall(b"x")
-    connection.sendall(b"\r\nContent-Length: 2\r\n\r\n{}")
 
 
 def go_on_informing(connection: socket.socket) -> None:
@@ -142,7 +98,7 @@ def test_a_body_is_measured_as_it_is_unpacked(
         tracemalloc.stop()
 
 
-def test_a_refusal_without_end_is_not_read(sign_in: SignIn, oidc_provider: Provider, serve: Serve) -> None:  # noqa: F811
+def test_a_refusal_without_end_is_not_read(sign_in: SignIn, oidc_provider: Provider, serve: Serve) -> None:
     """
     An API answers 401 `invalid_token` and a body that never ends.
 
@@ -188,7 +144,7 @@ def test_a_base_path_is_not_left_by_path_parameters(path: str) -> None:
     assert not TokenBase.parse("https://api.example.com/tenant").covers(f"https://api.example.com{path}")
 
 
-def test_the_ready_client_signs_through_a_proxy_too(sign_in: SignIn, serve: Serve) -> None:  # noqa: F811
+def test_the_ready_client_signs_through_a_proxy_too(sign_in: SignIn, serve: Serve) -> None:
     """
     `session.http(resource, **options)`: "further arguments of httpx.Client".
 
@@ -222,7 +178,7 @@ def test_the_ready_client_signs_through_a_proxy_too(sign_in: SignIn, serve: Serv
 
 
 def test_an_api_that_refuses_every_token_does_not_turn_each_call_into_a_refresh(
-    sign_in: SignIn,  # noqa: F811
+    sign_in: SignIn,
     oidc_provider: Provider,
     serve: Serve,
 ) -> None:

@@ -35,7 +35,7 @@ def is_good(provider: Provider, token: str) -> bool:
     request = urllib.request.Request(  # noqa: S310 - the devkit's own address
         f"{provider.api}/me", headers={"Authorization": f"Bearer {token}"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the devkit's own address
         return bool(answer.status == 200)
 
 

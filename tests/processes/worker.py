@@ -91,7 +91,7 @@ def time_windows(session: oidcclient.Session, times: int) -> list[float]:
             windows.append(time.perf_counter() - answered.pop())
 
     Wire.perform = timed_perform  # type: ignore[method-assign] # measured in this process alone
-    store.save = timed_save  # type: ignore[method-assign] # likewise
+    store.save = timed_save  # type: ignore[method-assign] # measured in this process alone
     for _ in range(times):
         session.refresh()
         answered.clear()

@@ -106,7 +106,7 @@ def test_an_rsa_key_below_2048_bits_is_never_used() -> None:
 
 def test_a_modulus_padded_to_look_long_is_still_short() -> None:
     """RFC 7518 section 3.3."""
-    short = rsa.generate_private_key(65537, 1024).public_key().public_numbers().n  # noqa: S505 - as above
+    short = rsa.generate_private_key(65537, 1024).public_key().public_numbers().n  # noqa: S505 - weak on purpose
     jwk = {"kty": "RSA", "kid": "a", "n": number(short, 512), "e": "AQAB"}
     assert keys_for(key_set_from({"keys": [jwk]}), kid="a", algorithm="RS256") == ()
 

@@ -229,7 +229,7 @@ def test_on_windows_the_port_is_bound_exclusively(monkeypatch: pytest.MonkeyPatc
 def test_all_interfaces_are_bound_only_if_the_caller_says_so(open_receiver: OpenReceiver) -> None:
     opened = open_receiver(Loopback(bind_address="0.0.0.0"))  # noqa: S104 - what a container needs
     (listener,) = listening(opened)
-    assert listener.getsockname()[0] == "0.0.0.0"  # noqa: S104 - likewise
+    assert listener.getsockname()[0] == "0.0.0.0"  # noqa: S104 - what a container needs
     assert opened.redirect_uri.startswith("http://127.0.0.1:")
     opened.still_works()
     need_ipv6()

@@ -27,11 +27,11 @@ from tests.resource_server.test_resource_asgi import Pairs, credentials
 set_up()
 
 from django.conf import settings  # noqa: E402 - configured by the line above
-from django.core.asgi import get_asgi_application  # noqa: E402 - as above
-from django.core.wsgi import get_wsgi_application  # noqa: E402 - as above
-from django.test import Client  # noqa: E402 - as above
+from django.core.asgi import get_asgi_application  # noqa: E402 - configured by the line above
+from django.core.wsgi import get_wsgi_application  # noqa: E402 - configured by the line above
+from django.test import Client  # noqa: E402 - configured by the line above
 
-from oidcclient_dpop.server import django as protection  # noqa: E402 - as above
+from oidcclient_dpop.server import django as protection  # noqa: E402 - configured by the line above
 
 PAGE = "https://app.example.com"
 SECRET = b"s" * 32

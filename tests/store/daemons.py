@@ -99,7 +99,7 @@ def _wait_until_it_answers(address: str) -> None:
         DBusAddress,
         new_method_call,
     )
-    from jeepney.io.blocking import (  # type: ignore[import-untyped]  # likewise  # noqa: PLC0415 - likewise
+    from jeepney.io.blocking import (  # type: ignore[import-untyped]  # it has no types  # noqa: PLC0415 - Linux alone has it
         open_dbus_connection,
     )
 

@@ -194,8 +194,8 @@ class Client:
             TransportError: The provider cannot be reached.
             UsageError: An argument does not fit.
         """
-        from .pending_login import PendingLogin  # noqa: PLC0415 - as above
-        from .signing_in import login_options, start_login  # noqa: PLC0415 - as above
+        from .pending_login import PendingLogin  # noqa: PLC0415 - a stored session needs none of it
+        from .signing_in import login_options, start_login  # noqa: PLC0415 - a stored session needs none of it
 
         options = login_options(
             self._core,
@@ -238,7 +238,7 @@ class Client:
         Raises:
             OidcError: As `login`.
         """
-        from .signing_in import check_fits, login, login_options  # noqa: PLC0415 - as above
+        from .signing_in import check_fits, login, login_options  # noqa: PLC0415 - a stored session needs none of it
 
         options = login_options(
             self._core,

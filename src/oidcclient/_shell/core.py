@@ -238,7 +238,7 @@ class ClientCore:
     def bind(self, record: SessionRecord, metadata: ProviderMetadata, now: float) -> BoundHooks:
         """Give each hook the context of one session."""
         from oidcclient._flows.exchange import bind_hooks  # noqa: PLC0415 - a cached token needs none of it
-        from oidcclient.hooks import HookContext  # noqa: PLC0415 - likewise
+        from oidcclient.hooks import HookContext  # noqa: PLC0415 - a cached token needs none of it
 
         kept = self.memory.setdefault(record.key, {})
         return bind_hooks(

@@ -73,7 +73,7 @@ async def _perform_async(effect: Effect, wire: Callable[[], AsyncWire]) -> Any:
 
 
 async def _perform_shielded(effect: Effect, wire: Callable[[], AsyncWire]) -> Any:
-    import anyio  # noqa: PLC0415 - as above
+    import anyio  # noqa: PLC0415 - keeps sync programs free of it
 
     with anyio.CancelScope(shield=True):
         return await _perform_async(effect, wire)

@@ -63,7 +63,7 @@ def _context(options: Http, certificate: Certificate) -> ssl.SSLContext:
     """Build what TLS needs; a client certificate is loaded into it, into the program's own context too."""
     import ssl  # noqa: PLC0415 - loaded by httpx anyway
 
-    import httpx  # noqa: PLC0415 - as above
+    import httpx  # noqa: PLC0415 - a cached token needs no network
 
     if options.verify is True:
         context = httpx.create_ssl_context(trust_env=options.trust_env)
@@ -77,7 +77,7 @@ def _context(options: Http, certificate: Certificate) -> ssl.SSLContext:
 
 
 def _trusting(bundle: Any) -> ssl.SSLContext:
-    import ssl  # noqa: PLC0415 - as above
+    import ssl  # noqa: PLC0415 - loaded by httpx anyway
 
     try:
         return ssl.create_default_context(cafile=bundle)
@@ -138,7 +138,7 @@ class _Collector:
 @contextmanager
 def _translated(request: HttpRequest) -> Iterator[None]:
     """Turn httpx's exceptions into ours. Not chained: httpx keeps the request, with its headers, in them."""
-    import httpx  # noqa: PLC0415 - loaded already
+    import httpx  # noqa: PLC0415 - a cached token needs no network
 
     fault: TransportError
     try:
@@ -181,7 +181,7 @@ class Wire:
         weakref.finalize(self, _close_all, self._clients)  # a program that never calls close() leaks no connection
 
     def _client(self, request: HttpRequest) -> httpx.Client:
-        import httpx  # noqa: PLC0415 - as above
+        import httpx  # noqa: PLC0415 - a cached token needs no network
 
         loopback = is_loopback(urlsplit(request.url).hostname)
         key = (loopback, request.certificate)
@@ -269,7 +269,7 @@ class AsyncWire:
         self._clients: dict[tuple[bool, Certificate], httpx.AsyncClient] = {}
 
     def _client(self, request: HttpRequest) -> httpx.AsyncClient:
-        import httpx  # noqa: PLC0415 - as above
+        import httpx  # noqa: PLC0415 - a cached token needs no network
         from anyio.lowlevel import current_token  # noqa: PLC0415 - loaded by httpx anyway
 
         loop = current_token()
@@ -333,8 +333,8 @@ class BridgedWire:
         """
         from asyncio import CancelledError as TaskCancelled  # noqa: PLC0415 - loaded by anyio
 
-        import anyio  # noqa: PLC0415 - as above
-        from anyio import from_thread  # noqa: PLC0415 - as above
+        import anyio  # noqa: PLC0415 - keeps sync programs free of it
+        from anyio import from_thread  # noqa: PLC0415 - keeps sync programs free of it
 
         try:
             return from_thread.run(self._wire.perform, request, token=self._loop)
@@ -349,7 +349,7 @@ async def _gather(answer: httpx.Response, collector: _Collector) -> OidcError | 
     A body that is refused is not left half-read: its connection is closed and its generators run to their end, since
     trio warns of each that is left to the garbage collector.
     """
-    import httpx  # noqa: PLC0415 - as above
+    import httpx  # noqa: PLC0415 - a cached token needs no network
 
     fault: OidcError | None = None
     if answer.is_stream_consumed:  # a transport of the program's own, which has the body in memory

@@ -99,7 +99,7 @@ class AsyncPendingLogin(_PendingBase):
             LoginCancelled: `cancel` was called.
             OidcError: The sign-in failed.
         """
-        from .signing_in import finish_login  # noqa: PLC0415 - as above
+        from .signing_in import finish_login  # noqa: PLC0415 - a stored session needs none of it
 
         self._waited = True
         record = await self._wires.drive(finish_login(self._core, self._pending))

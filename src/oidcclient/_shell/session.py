@@ -133,7 +133,7 @@ class Session(_SessionBase):
         """
         from oidcclient.protocol import TokenBase  # noqa: PLC0415 - programs with their own HTTP need none of it
 
-        from .signed import signed_client  # noqa: PLC0415 - likewise
+        from .signed import signed_client  # noqa: PLC0415 - programs with their own HTTP need none of it
 
         return signed_client(self.auth(resource), TokenBase.parse(resource), options)
 
@@ -148,7 +148,7 @@ class Session(_SessionBase):
             OAuthError: The provider refused.
             TransportError: The provider cannot be reached; the tokens are still alive.
         """
-        from .with_session import revoke  # noqa: PLC0415 - as above
+        from .with_session import revoke  # noqa: PLC0415 - a session that does not end needs none of it
 
         return self._wires.drive(revoke(self._core, self._record))
 
@@ -171,7 +171,7 @@ class Session(_SessionBase):
             StoreError: The session could not be wiped here.
             UsageError: `post_logout_redirect_uri` does not fit; nothing was done.
         """
-        from .with_session import logout  # noqa: PLC0415 - as above
+        from .with_session import logout  # noqa: PLC0415 - a session that does not end needs none of it
 
         self._wires.drive(
             logout(
@@ -244,7 +244,7 @@ class AsyncSession(_SessionBase):
         """
         from oidcclient.protocol import TokenBase  # noqa: PLC0415 - programs with their own HTTP need none of it
 
-        from .signed import signed_async_client  # noqa: PLC0415 - likewise
+        from .signed import signed_async_client  # noqa: PLC0415 - programs with their own HTTP need none of it
 
         return signed_async_client(self.auth(resource), TokenBase.parse(resource), options)
 
@@ -259,7 +259,7 @@ class AsyncSession(_SessionBase):
             OAuthError: The provider refused.
             TransportError: The provider cannot be reached; the tokens are still alive.
         """
-        from .with_session import revoke  # noqa: PLC0415 - as above
+        from .with_session import revoke  # noqa: PLC0415 - a session that does not end needs none of it
 
         return await self._wires.drive(revoke(self._core, self._record))
 
@@ -282,7 +282,7 @@ class AsyncSession(_SessionBase):
             StoreError: The session could not be wiped here.
             UsageError: `post_logout_redirect_uri` does not fit; nothing was done.
         """
-        from .with_session import logout  # noqa: PLC0415 - as above
+        from .with_session import logout  # noqa: PLC0415 - a session that does not end needs none of it
 
         await self._wires.drive(
             logout(

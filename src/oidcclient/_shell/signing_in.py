@@ -100,10 +100,10 @@ def start_login(core: ClientCore, options: LoginOptions, *, opens: bool) -> Flow
 
         return (yield from start_chosen(core, options, via, opens=opens))
     if isinstance(via, Device):
-        from .by_device import start_device  # noqa: PLC0415 - likewise
+        from .by_device import start_device  # noqa: PLC0415 - one of the ways is needed, not all
 
         return (yield from start_device(core, options, via, opens=opens))
-    from .by_browser import start_browser  # noqa: PLC0415 - likewise
+    from .by_browser import start_browser  # noqa: PLC0415 - one of the ways is needed, not all
 
     return (yield from start_browser(core, options, via, opens=opens, detection=None))
 

@@ -39,7 +39,7 @@ def wait_for(future: Future[T], timeout: float | None = None) -> T:
 async def wait_for_async(future: Future[T]) -> T:
     """Wait in the event loop, asyncio's or trio's, until the future is done. Cancelling leaves the future alone."""
     import anyio  # noqa: PLC0415 - keeps sync programs free of it
-    from anyio.lowlevel import current_token  # noqa: PLC0415 - likewise
+    from anyio.lowlevel import current_token  # noqa: PLC0415 - keeps sync programs free of it
 
     done, loop = anyio.Event(), current_token().native_token
     # Neither waits for the loop: one that stands still, or is gone, must not keep the refresh from telling others.

@@ -93,7 +93,7 @@ class AsyncWires:
             return self._threads.wire
         from anyio.lowlevel import current_token  # noqa: PLC0415 - keeps sync programs free of it
 
-        from .http import BridgedWire  # noqa: PLC0415 - likewise
+        from .http import BridgedWire  # noqa: PLC0415 - keeps sync programs free of it
 
         wire, loop = self.wire(), current_token()
         bridged = BridgedWire(wire, loop)
@@ -106,7 +106,7 @@ class AsyncWires:
 
     async def drive(self, flow: Flow[T]) -> T:
         """Run a flow in this task."""
-        from .drivers import drive_async  # noqa: PLC0415 - as above
+        from .drivers import drive_async  # noqa: PLC0415 - keeps sync programs free of it
 
         return await drive_async(flow, self.wire)
 
@@ -121,7 +121,7 @@ class AsyncWires:
             return
         import anyio  # noqa: PLC0415 - loaded already
 
-        from .waiting import wait_for_async  # noqa: PLC0415 - likewise
+        from .waiting import wait_for_async  # noqa: PLC0415 - only where somebody waits for a refresh
 
         with anyio.CancelScope(shield=True, deadline=anyio.current_time() + EXIT_SECONDS):
             for flight in self._core.refresher.flights:

@@ -98,7 +98,7 @@ def given_metadata(settings: Settings) -> Any:
 
     path = settings.path("metadata_file") or ""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - as above
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib would cost a cached token too much
             return json.load(file)
     except (OSError, ValueError) as error:
         raise UsageError(

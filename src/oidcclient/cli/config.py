@@ -155,7 +155,7 @@ def config_path() -> str:
         return os.path.abspath(named)  # noqa: PTH100 - pathlib would cost a cached token too much
     from platformdirs import user_config_dir  # noqa: PLC0415 - only where it is needed
 
-    return os.path.join(user_config_dir("oidcclient", appauthor=False), "config.toml")  # noqa: PTH118 - as above
+    return os.path.join(user_config_dir("oidcclient", appauthor=False), "config.toml")  # noqa: PTH118 - pathlib would cost a cached token too much
 
 
 def read_config(path: str | None = None) -> Config:
@@ -168,7 +168,7 @@ def read_config(path: str | None = None) -> Config:
     """
     path = path or config_path()
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - as above
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib would cost a cached token too much
             data = file.read()
     except FileNotFoundError:
         return Config(path, {})

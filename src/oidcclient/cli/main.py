@@ -66,7 +66,7 @@ def print_version() -> int:
 
 def plain_token(names: Sequence[str]) -> int:
     """Print the access token of a profile."""
-    from .plain_token import print_token  # noqa: PLC0415 - as above
+    from .plain_token import print_token  # noqa: PLC0415 - nothing is loaded before it is needed
 
     return print_token(*names)
 
@@ -74,7 +74,7 @@ def plain_token(names: Sequence[str]) -> int:
 def with_click(words: Sequence[str]) -> int:
     """Run whatever is asked for."""
     try:
-        from .app import run  # noqa: PLC0415 - as above
+        from .app import run  # noqa: PLC0415 - nothing is loaded before it is needed
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in NEEDED:
             raise
@@ -133,8 +133,8 @@ def named_profile(words: Sequence[str]) -> str | None:
 def failed(error: OidcError, words: Sequence[str]) -> int:
     """Say what went wrong."""
     from . import messages  # noqa: PLC0415 - only where something went wrong
-    from .exits import code_of  # noqa: PLC0415 - as above
-    from .output import json_text, say  # noqa: PLC0415 - as above
+    from .exits import code_of  # noqa: PLC0415 - only where something went wrong
+    from .output import json_text, say  # noqa: PLC0415 - only where something went wrong
 
     profile = named_profile(words)
     if "--json" in words:

@@ -54,7 +54,7 @@ class Meter:
 
     def _start(self) -> None:
         from rich.console import Console  # noqa: PLC0415 - drawn on a terminal alone
-        from rich.progress import (  # noqa: PLC0415 - as above
+        from rich.progress import (  # noqa: PLC0415 - drawn on a terminal alone
             BarColumn,
             DownloadColumn,
             Progress,

@@ -90,7 +90,7 @@ class Settings:
     def place(self, path: str) -> str:
         """Return a path as seen from the configuration file's folder."""
         folder = os.path.dirname(self.config.path)  # noqa: PTH120 - pathlib would cost a cached token too much
-        return os.path.join(folder, os.path.expanduser(path))  # noqa: PTH111, PTH118 - as above
+        return os.path.join(folder, os.path.expanduser(path))  # noqa: PTH111, PTH118 - pathlib would cost a cached token too much
 
     def renamed(self, name: str) -> Settings:
         """Return the same settings under another name."""

@@ -132,7 +132,7 @@ class ClientSecretJwt:
     ) -> HttpRequest:
         """Add a fresh assertion to the form."""
         from authlib.oauth2.rfc7523 import client_secret_jwt_sign  # noqa: PLC0415 - some 80 ms, rarely needed
-        from joserfc.jwk import OctKey  # noqa: PLC0415 - as above
+        from joserfc.jwk import OctKey  # noqa: PLC0415 - some 80 ms, rarely needed
 
         assertion = client_secret_jwt_sign(
             OctKey.import_key(self.secret),
@@ -198,8 +198,8 @@ class PrivateKeyJwt:
         )
 
     def _assertion(self, client_id: str, audience: str, now: int) -> str:
-        from authlib.oauth2.rfc7523 import private_key_jwt_sign  # noqa: PLC0415 - as above
-        from joserfc.jwk import import_key  # noqa: PLC0415 - as above
+        from authlib.oauth2.rfc7523 import private_key_jwt_sign  # noqa: PLC0415 - some 80 ms, rarely needed
+        from joserfc.jwk import import_key  # noqa: PLC0415 - some 80 ms, rarely needed
 
         kind = _ASYMMETRIC[self.algorithm]
         key = import_key(dict(self.key)) if isinstance(self.key, Mapping) else import_key(self.key, kind)

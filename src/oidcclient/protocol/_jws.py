@@ -137,8 +137,8 @@ def verify_jwt(jwt: SignedJwt, keys: KeySet, *, allowed: tuple[str, ...], what: 
 def _verifies(jwt: SignedJwt, key: Mapping[str, Any]) -> bool:
     """Ask joserfc, and translate every failure into False: a key that cannot be read verifies nothing."""
     from joserfc.errors import JoseError  # noqa: PLC0415 - some 80 ms, paid at a sign-in only
-    from joserfc.jwk import import_key  # noqa: PLC0415 - as above
-    from joserfc.jws import JWSRegistry  # noqa: PLC0415 - as above
+    from joserfc.jwk import import_key  # noqa: PLC0415 - some 80 ms, paid at a sign-in only
+    from joserfc.jws import JWSRegistry  # noqa: PLC0415 - some 80 ms, paid at a sign-in only
 
     # alg, use and key_ops were compared already, and joserfc knows Ed25519 keys by one of their two names only
     material = {name: value for name, value in key.items() if name not in {"alg", "use", "key_ops"}}

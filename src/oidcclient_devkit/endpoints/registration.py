@@ -91,7 +91,7 @@ class Metadata(BaseClaims):  # type: ignore[misc]  # Authlib has no types
                 raise InvalidClientMetadataError(f"The {name} is {what}.")
 
 
-class Registration(ClientRegistrationEndpoint):  # type: ignore[misc]  # likewise
+class Registration(ClientRegistrationEndpoint):  # type: ignore[misc]  # Authlib has no types
     """Takes in an app."""
 
     def __init__(self, core: Core) -> None:

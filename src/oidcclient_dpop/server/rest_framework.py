@@ -61,7 +61,7 @@ class TokenUser:
         return str(self.pk)
 
 
-class DPoPAuthentication(BaseAuthentication):  # type: ignore[misc] # likewise
+class DPoPAuthentication(BaseAuthentication):  # type: ignore[misc] # Django REST framework has no types
     """Authenticates requests by their access token and proof."""
 
     def authenticate(self, request: Any) -> tuple[Any, VerifiedRequest] | None:
@@ -92,7 +92,7 @@ class DPoPAuthentication(BaseAuthentication):  # type: ignore[misc] # likewise
         return TokenUser(verified.subject)
 
 
-class HasNeeds(BasePermission):  # type: ignore[misc] # likewise
+class HasNeeds(BasePermission):  # type: ignore[misc] # Django REST framework has no types
     """Lets in what a `DPoPAuthentication` let in, if it has what the view's `needs` say."""
 
     def has_permission(self, request: Any, view: Any) -> bool:

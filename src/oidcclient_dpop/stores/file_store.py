@@ -88,7 +88,7 @@ class FileKeyStore:
     def create(self, alg: str) -> tuple[SoftwareKey, str]:
         """Make a key in a new file with a random name."""
         from .software import generate  # noqa: PLC0415 - an unused store imports nothing
-        from .software_forms import to_text  # noqa: PLC0415 - likewise
+        from .software_forms import to_text  # noqa: PLC0415 - an unused store imports nothing
 
         key = generate(alg, protection=self.protection)
         handle = os.urandom(HANDLE_BYTES).hex()

@@ -62,8 +62,8 @@ class KeyringKeyStore:
     def create(self, alg: str) -> tuple[SoftwareKey, str]:
         """Make a key under a new, random name, and read it back once."""
         from .secure_store import delete_secret, read_secret, write_secret  # noqa: PLC0415 - an unused store imports nothing
-        from .software import generate  # noqa: PLC0415 - likewise
-        from .software_forms import to_text  # noqa: PLC0415 - likewise
+        from .software import generate  # noqa: PLC0415 - an unused store imports nothing
+        from .software_forms import to_text  # noqa: PLC0415 - an unused store imports nothing
 
         key = generate(alg, protection=self.protection)
         handle = os.urandom(HANDLE_BYTES).hex()
@@ -81,7 +81,7 @@ class KeyringKeyStore:
     def load(self, handle: str) -> SoftwareKey:
         """Return the key of this name."""
         from .secure_store import read_secret  # noqa: PLC0415 - an unused store imports nothing
-        from .software_forms import from_text  # noqa: PLC0415 - likewise
+        from .software_forms import from_text  # noqa: PLC0415 - an unused store imports nothing
 
         text = None
         if HANDLE.fullmatch(handle):

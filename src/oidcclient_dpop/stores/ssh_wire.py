@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .jose import P256_BYTES, raw_signature
+from .reader import MalformedAnswer, Reader
 
 __all__ = ["ED25519", "P256", "Agent", "AgentFailure", "AgentKey", "MalformedAnswer"]
 
@@ -36,39 +37,8 @@ ED25519_KEY_BYTES: Final = 32  # RFC 8032 section 5.1.5
 ED25519_SIGNATURE_BYTES: Final = 64  # RFC 8032 section 5.1.6
 
 
-class MalformedAnswer(Exception):
-    """What came is no answer of an agent."""
-
-
 class AgentFailure(Exception):
     """The agent refused; the protocol has no reasons."""
-
-
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def take(self, size: int) -> bytes:
-        end = self._at + size
-        if end > len(self._data):
-            raise MalformedAnswer("it ends too early")
-        value = self._data[self._at : end]
-        self._at = end
-        return value
-
-    def u8(self) -> int:
-        return self.take(1)[0]
-
-    def u32(self) -> int:
-        return int.from_bytes(self.take(4), "big")
-
-    def string(self) -> bytes:
-        return self.take(self.u32())
-
-    def end(self) -> None:
-        if self._at != len(self._data):
-            raise MalformedAnswer("it is longer than it should be")
 
 
 def _string(data: bytes) -> bytes:
@@ -95,11 +65,11 @@ class AgentKey:
     @property
     def kind(self) -> bytes:
         """The name of its algorithm in SSH."""
-        return _Reader(self.blob).string()
+        return Reader(self.blob).string()
 
     def public(self) -> bytes:
         """Return the point of a P-256 key without its first byte, or the 32 bytes of an Ed25519 key."""
-        reader = _Reader(self.blob)
+        reader = Reader(self.blob)
         kind = reader.string()
         if kind == P256 and reader.string() != P256_NAME:
             raise MalformedAnswer("it is a key on another curve")
@@ -151,13 +121,13 @@ class Agent:
             data += part
         return data
 
-    def _ask(self, question: bytes, *, expected: int) -> _Reader:
+    def _ask(self, question: bytes, *, expected: int) -> Reader:
         self._limit()
         self._connection.sendall(_string(question))
         size = int.from_bytes(self._receive(4), "big")
         if not 1 <= size <= LARGEST_ANSWER:
             raise MalformedAnswer("its length is impossible")
-        reader = _Reader(self._receive(size))
+        reader = Reader(self._receive(size))
         kind = reader.u8()
         if kind == FAILURE:
             raise AgentFailure
@@ -182,7 +152,7 @@ class Agent:
         """Return the JWS signature of a message: SSH signs the bytes as they are, with the same hash as JWS."""
         question = bytes([SIGN_REQUEST]) + _string(key.blob) + _string(message) + struct.pack(">I", 0)
         reader = self._ask(question, expected=SIGN_RESPONSE)
-        outer = _Reader(reader.string())
+        outer = Reader(reader.string())
         reader.end()
         if outer.string() != key.kind:
             raise MalformedAnswer("it is signed in another way")
@@ -192,7 +162,7 @@ class Agent:
             if len(signature) != ED25519_SIGNATURE_BYTES:
                 raise MalformedAnswer("it is no signature")
             return signature
-        inner = _Reader(signature)  # RFC 5656 section 3.1.2: mpint r, mpint s
+        inner = Reader(signature)  # RFC 5656 section 3.1.2: mpint r, mpint s
         r, s = inner.string(), inner.string()
         inner.end()
         try:

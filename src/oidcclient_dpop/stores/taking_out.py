@@ -47,7 +47,7 @@ def _from_software(store: KeyStore, _key: Any, handle: str) -> list[Attempt]:
 
 def _from_windows(_store: KeyStore, key: Any, _handle: str) -> list[Attempt]:
     from .cng import constants as c  # noqa: PLC0415 - an unused store imports nothing
-    from .cng.ncrypt import CngError  # noqa: PLC0415 - likewise
+    from .cng.ncrypt import CngError  # noqa: PLC0415 - an unused store imports nothing
 
     opened = key._key  # noqa: SLF001 - the store's own view of it
     forms = (c.BCRYPT_ECCPRIVATE_BLOB, c.NCRYPT_PKCS8_PRIVATE_KEY_BLOB)

@@ -65,7 +65,7 @@ def locked(path: str, *, timeout: float) -> Iterator[None]:
         StoreError: Another process held it all the time.
         OSError: The file cannot be made or locked.
     """
-    from filelock import Timeout  # noqa: PLC0415 - as above
+    from filelock import Timeout  # noqa: PLC0415 - reading needs no lock, and its import costs more than the reading
 
     lock = _new(path)
     try:
@@ -90,7 +90,7 @@ def still_locked(path: str, timeout: float) -> StoreError:
 
 
 def _new(path: str) -> BaseFileLock:
-    from filelock import FileLock  # noqa: PLC0415 - as above
+    from filelock import FileLock  # noqa: PLC0415 - reading needs no lock, and its import costs more than the reading
 
     # Never deleted: two processes could otherwise hold locks on two files of the same name. Never a soft lock: a
     # killed process would leave it locked.

@@ -91,7 +91,7 @@ def unseal(sealed: bytes, place: Place, key: bytes) -> SessionRecord:
         StoreError: It was written by a newer version of this library.
     """
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - only once there is a record
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - likewise
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - only once there is a record
 
     header, rest = sealed[:HEADER_BYTES], sealed[HEADER_BYTES:]
     try:

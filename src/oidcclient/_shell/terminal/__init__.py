@@ -20,7 +20,7 @@ def open_keyboard() -> Keyboard | None:
     if sys.platform == "win32":
         import msvcrt  # noqa: PLC0415 - there is none elsewhere
 
-        from .windows import WindowsKeyboard  # noqa: PLC0415 - likewise
+        from .windows import WindowsKeyboard  # noqa: PLC0415 - there is none elsewhere
 
         return WindowsKeyboard(msvcrt)
     from .posix import PosixKeyboard  # noqa: PLC0415 - there is none on Windows

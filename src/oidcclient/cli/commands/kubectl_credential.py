@@ -122,7 +122,7 @@ def lifetime(claims: Mapping[str, Any]) -> float:
 def sign_in(run: Run, settings: Settings) -> oidcclient.Session:
     """Sign the person in; kubectl's stdout hears nothing of it."""
     from oidcclient.cli.commands import login  # noqa: PLC0415 - only where somebody signs in
-    from oidcclient.cli.ways import way_of  # noqa: PLC0415 - as above
+    from oidcclient.cli.ways import way_of  # noqa: PLC0415 - only where somebody signs in
 
     return login.sign_in(run, settings, run.store(settings), way_of(settings))
 

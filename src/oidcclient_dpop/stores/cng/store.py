@@ -118,7 +118,7 @@ class CngStore:
     def _look(self, provider: str) -> None:
         """See whether the provider keeps keys: what is none answers something else than that there is no such key."""
         from .ncrypt import CngError  # noqa: PLC0415 - an unused store imports nothing
-        from .problems import NOT_THERE  # noqa: PLC0415 - likewise
+        from .problems import NOT_THERE  # noqa: PLC0415 - an unused store imports nothing
 
         self._library().check_algorithm(PROVIDERS[provider])
         try:
@@ -227,7 +227,7 @@ def _try_out(key: OpenKey, made: CngKey) -> None:
     """
     from oidcclient_dpop.stores.verifying import is_signature  # noqa: PLC0415 - an unused store imports nothing
 
-    from .ncrypt import CngError  # noqa: PLC0415 - likewise
+    from .ncrypt import CngError  # noqa: PLC0415 - an unused store imports nothing
 
     for form in (c.BCRYPT_ECCPRIVATE_BLOB, c.NCRYPT_PKCS8_PRIVATE_KEY_BLOB):
         with suppress(CngError):
@@ -251,7 +251,7 @@ class CngKey:
     blocks: Final = True
 
     def __init__(self, key: OpenKey, subject: str, timeout: float) -> None:
-        from .ncrypt import parse_public  # noqa: PLC0415 - likewise
+        from .ncrypt import parse_public  # noqa: PLC0415 - an unused store imports nothing
 
         point = parse_public(key.export(c.BCRYPT_ECCPUBLIC_BLOB), lambda: key.text(c.NCRYPT_ECC_CURVE_NAME_PROPERTY))
         self.protection: Final = _protection(key.number(c.NCRYPT_IMPL_TYPE_PROPERTY))

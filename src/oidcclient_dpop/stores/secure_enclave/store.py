@@ -198,7 +198,7 @@ def _try_out(key: Key, made: EnclaveKey) -> None:
     """
     from oidcclient_dpop.stores.verifying import is_signature  # noqa: PLC0415 - an unused store imports nothing
 
-    from .frameworks import EnclaveError  # noqa: PLC0415 - likewise
+    from .frameworks import EnclaveError  # noqa: PLC0415 - an unused store imports nothing
 
     with suppress(EnclaveError):
         key.private_form()

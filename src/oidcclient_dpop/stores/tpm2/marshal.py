@@ -10,6 +10,8 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
+from oidcclient_dpop.stores.reader import MalformedAnswer, Reader
+
 from .constants import HEADER, LARGEST_RESPONSE, RS_PW, ST_NO_SESSIONS, ST_SESSIONS
 
 __all__ = ["MalformedAnswer", "Reader", "build_command", "parse_header", "parse_response", "sized"]
@@ -19,51 +21,6 @@ _PASSWORD: Final = struct.pack(">IIHBH", 9, RS_PW, 0, 1, 0)
 _HEADER: Final = struct.Struct(">HII")  # tag, size, code
 _U32: Final = struct.Struct(">I")
 _AUTH_RESPONSE: Final = struct.Struct(">HBH")  # TPMS_AUTH_RESPONSE without what the sizes are of
-
-
-class MalformedAnswer(Exception):
-    """What came is no answer of a TPM 2.0."""
-
-
-class Reader:
-    """Take values off bytes, never more than there are."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def take(self, size: int) -> bytes:
-        """Return the next bytes."""
-        end = self._at + size
-        if end > len(self._data):
-            raise MalformedAnswer("it ends too early")
-        value = self._data[self._at : end]
-        self._at = end
-        return value
-
-    def u8(self) -> int:
-        """Return a UINT8."""
-        return self.take(1)[0]
-
-    def u16(self) -> int:
-        """Return a UINT16."""
-        return int.from_bytes(self.take(2), "big")
-
-    def u32(self) -> int:
-        """Return a UINT32."""
-        return int.from_bytes(self.take(4), "big")
-
-    def sized(self, *, most: int) -> bytes:
-        """Return the content of a TPM2B, which may have so many bytes at most."""
-        size = self.u16()
-        if size > most:
-            raise MalformedAnswer("a part of it is too long")
-        return self.take(size)
-
-    def end(self) -> None:
-        """Check that nothing is left."""
-        if self._at != len(self._data):
-            raise MalformedAnswer("it is longer than it should be")
 
 
 def sized(data: bytes) -> bytes:
