@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from oidcclient import KeyLost, KeyUnavailable, UsageError
 from oidcclient_dpop.keys import Protection
+from oidcclient_dpop.stores.reader import Reader
 from oidcclient_dpop.stores.ssh_agent import SshAgentStore
 from oidcclient_dpop.stores.ssh_wire import Agent, AgentFailure, AgentKey, MalformedAnswer
 from oidcclient_dpop.stores.verifying import is_signature
@@ -181,8 +182,6 @@ class _Scripted(Agent):
         self._said = said
 
     def _ask(self, question: bytes, *, expected: int) -> Any:
-        from oidcclient_dpop.stores.ssh_wire import Reader  # noqa: PLC0415 - for this alone
-
         return Reader(self._said)
 
 
