@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,21 @@ def test_after_one_read_no_keyring_is_asked(tmp_path: Path, monkeypatch: pytest.
             KeyringStore(tmp_path).load(KEY)
     finally:
         forget_key(key_id)
+
+
+@pytest.mark.usefixtures("kernel", "gnome_keyring")
+def test_signing_out_takes_the_key_from_the_kernel_and_another_session_reads_it_anew(tmp_path: Path) -> None:
+    store = KeyringStore(tmp_path, key_cache="kernel")
+    store.save(RECORD)
+    other = replace(RECORD, account="another")
+    store.save(other)
+    key_id = (tmp_path / "keyring.key-id").read_text("ascii").strip()
+    assert KeyringStore(tmp_path, key_cache="kernel").load(KEY) == RECORD
+    assert kept_key(key_id, 32) is not None
+    KeyringStore(tmp_path, key_cache="kernel").delete(KEY)
+    assert kept_key(key_id, 32) is None
+    assert KeyringStore(tmp_path, key_cache="kernel").load(other.key) == other
+    forget_key(key_id)
 
 
 @pytest.mark.usefixtures("kernel", "gnome_keyring")

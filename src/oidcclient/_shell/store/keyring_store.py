@@ -8,12 +8,14 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Literal
 
 from oidcclient._words.errors import UsageError
+from oidcclient._words.record import RecordKey
 
 from .deadline import within
 from .folder import FolderStore
 from .home import store_folder
 from .keyring_backend import read_secret, write_secret
 from .keys import KEY_BYTES
+from .problems import translated
 
 __all__ = ["KeyringStore"]
 
@@ -43,6 +45,13 @@ class KeyringKeys:
             if key is not None:
                 keep_key(key_id, key)
         return key
+
+    def forget(self, key_id: str | None) -> None:
+        """Have the kernel keep a key no longer."""
+        if self._in_kernel and key_id is not None:
+            from .kernel_keys import forget_key  # noqa: PLC0415 - off by default
+
+            forget_key(key_id)
 
     def _read(self, key_id: str) -> bytes | None:
         secret = within(lambda: read_secret(key_id), seconds=self.slowness, subject=SUBJECT)
@@ -102,8 +111,14 @@ class KeyringStore(FolderStore):
     ) -> None:
         if key_cache is not None:
             _check_cache(key_cache)
-        keys = KeyringKeys(timeout, in_kernel=key_cache is not None)
-        super().__init__(store_folder(folder, KeyringKeys.name), keys)
+        self._source = KeyringKeys(timeout, in_kernel=key_cache is not None)
+        super().__init__(store_folder(folder, KeyringKeys.name), self._source)
+
+    def delete(self, key: RecordKey) -> None:
+        """Forget a record, and have the kernel keep the key no longer: whoever is still signed in reads it anew."""
+        super().delete(key)
+        with translated("forget the store's key", self._root):
+            self._source.forget(self._keys.present_id())
 
     def __repr__(self) -> str:
         return f"KeyringStore({self._root!r})"

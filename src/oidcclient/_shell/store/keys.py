@@ -95,6 +95,11 @@ class Keys:
         """Ask the source again from now on."""
         self._known.clear()
 
+    def present_id(self) -> str | None:
+        """Return the name of the present key, if there is one; the key itself is not looked for."""
+        content = read_file(self._pointer)
+        return None if content is None else self._key_id(content)
+
     def ensure(self) -> tuple[str, bytes]:
         """
         Return the name of the present key and the key; make one if there is none.
@@ -122,10 +127,7 @@ class Keys:
             time.sleep(POLL_S)
 
     def _present(self) -> tuple[str, bytes] | None:
-        content = read_file(self._pointer)
-        if content is None:
-            return None
-        key_id = self._key_id(content)
+        key_id = self.present_id()
         key = None if key_id is None else self.get(key_id)
         return None if key_id is None or key is None else (key_id, key)
 
