@@ -120,6 +120,17 @@ def test_the_headers_are_for_where_the_token_may_go(work: Desk) -> None:
     check_shape("headers", shape)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["-X", "POST"], ["--allow-origin", "https://api.example.com"], ["--header", "https://a.example", "--id-token"]],
+)
+def test_options_that_would_do_nothing_are_refused(work: Desk, words: list[str]) -> None:
+    shown = work.call("token", *words)
+    assert shown.code == 3
+    assert "--header" in shown.err
+    assert not shown.out
+
+
 def test_a_token_from_the_environment_goes_into_headers_only_where_it_may(work: Desk) -> None:
     work.set(ACCESS_TOKEN="from-ci")
     url = f"{work.provider.api}/hello"
@@ -136,7 +147,7 @@ def test_a_bound_token_comes_with_a_warning_and_headers_with_a_proof(desk: Desk)
     assert "bound to a key" in plain.err
     assert "bound to a key" not in plain.out
     assert "bound to a key" in desk.call("token", "--json").err
-    result = desk.call("token", "--header", f"{desk.provider.api}/hello", "-X", "post", "--json").json
+    result = desk.call("token", "--header", f"{desk.provider.api}/hello", "-X", "POST", "--json").json
     check_shape("headers", result)
     assert result["headers"]["Authorization"] == f"DPoP {plain.out.strip()}"
     proof = claims_of(result["headers"]["DPoP"])

@@ -27,7 +27,7 @@ __all__ = ["command"]
 @click.option("--id-token", is_flag=True, help="Print the ID Token instead; it is renewed if it has expired.")
 @click.option("--resource", metavar="URL", help="The API that the token is for, if one was asked for at the sign-in.")
 @click.option("--header", metavar="URL", help="Print the headers for exactly one request to this address.")
-@click.option("-X", "--method", default="GET", metavar="METHOD", help="With --header: the method of that request.")
+@click.option("-X", "--method", metavar="METHOD", help="With --header: the method of that request, GET by default.")
 @click.option(
     "--allow-origin", multiple=True, metavar="URL", help="With --header: let the token go under this address."
 )
@@ -41,7 +41,7 @@ def command(
     id_token: bool,
     resource: str | None,
     header: str | None,
-    method: str,
+    method: str | None,
     allow_origin: tuple[str, ...],
     include_refresh_token: bool,
     **flags: Any,
@@ -49,6 +49,10 @@ def command(
     """Print a token."""
     if include_refresh_token and not run.as_json:
         raise click.UsageError("--include-refresh-token goes with --json.")
+    if header is None and (method or allow_origin):
+        raise click.UsageError("--method and --allow-origin go with --header.")
+    if header is not None and id_token:
+        raise click.UsageError("--header is for an access token: --id-token does not go with it.")
     given = os.environ.get(TOKEN_VARIABLE)
     if given and not (id_token or header):
         run.result({"access_token": given, "token_type": "Bearer", "expires_at": None, "scope": []}, given)
@@ -86,11 +90,13 @@ def given_headers(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def signed_headers(run: Run, settings: Settings, base: str, method: str, url: str) -> dict[str, str]:
+def signed_headers(run: Run, settings: Settings, base: str, method: str | None, url: str) -> dict[str, str]:
     """Return the headers for one request."""
     from oidcclient.cli.headers import headers_for  # noqa: PLC0415 - httpx, only where it is asked for
 
-    return headers_for(run.client(settings).session(), base, method.upper(), url)
+    return headers_for(
+        run.client(settings).session(), base, method or "GET", url
+    )  # its case counts (RFC 9110 section 9.1)
 
 
 def print_headers(run: Run, headers: dict[str, str]) -> None:
