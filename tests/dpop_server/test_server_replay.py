@@ -2,7 +2,6 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -43,36 +42,36 @@ def test_the_second_use_is_refused() -> None:
 def test_a_jti_counts_for_its_key_and_its_address(change: dict[str, Any]) -> None:
     cache = MemoryReplayCache()
     assert not used(cache, PROOF)
-    assert not used(cache, replace(PROOF, **change))
+    assert not used(cache, PROOF._replace(**change))
 
 
 def test_the_same_jti_in_a_later_proof_is_refused_too() -> None:
     cache = MemoryReplayCache()
     assert not used(cache, PROOF)
-    assert used(cache, replace(PROOF, iat=NOW + 30, expires_at=NOW + 90), NOW + 30)
+    assert used(cache, PROOF._replace(iat=NOW + 30, expires_at=NOW + 90), NOW + 30)
 
 
 def test_what_has_expired_is_forgotten_bit_by_bit() -> None:
     cache = MemoryReplayCache()
     for number in range(100):
-        assert not used(cache, replace(PROOF, jti=str(number)))
+        assert not used(cache, PROOF._replace(jti=str(number)))
     assert len(cache) == 100
     later = NOW + 62
     for number in range(100, 200):
         before = len(cache)
-        assert not used(cache, replace(PROOF, jti=str(number), expires_at=later + 60), later)
+        assert not used(cache, PROOF._replace(jti=str(number), expires_at=later + 60), later)
         assert len(cache) >= before - 3, "a little with each use"
     assert len(cache) == 100
-    assert used(cache, replace(PROOF, jti="150"), later)
+    assert used(cache, PROOF._replace(jti="150"), later)
 
 
 def test_what_has_not_expired_is_not_forgotten_along_with_what_has() -> None:
     cache = MemoryReplayCache()
-    live = [replace(PROOF, jti=str(number)) for number in range(8)]
-    for proof in (replace(PROOF, expires_at=NOW + 1), *live):
+    live = [PROOF._replace(jti=str(number)) for number in range(8)]
+    for proof in (PROOF._replace(expires_at=NOW + 1), *live):
         assert not used(cache, proof)
     for number in range(10, 20):
-        assert not used(cache, replace(PROOF, jti=str(number)), NOW + 5)
+        assert not used(cache, PROOF._replace(jti=str(number)), NOW + 5)
     assert all(used(cache, proof, NOW + 5) for proof in live)
     assert all(used(cache, proof, NOW + 60) for proof in live), "to the last moment"
 
@@ -80,7 +79,7 @@ def test_what_has_not_expired_is_not_forgotten_along_with_what_has() -> None:
 def test_how_many_proofs_are_live_is_told() -> None:
     cache = MemoryReplayCache()
     for number in range(100):
-        assert not used(cache, replace(PROOF, jti=str(number), expires_at=NOW + number // 50))
+        assert not used(cache, PROOF._replace(jti=str(number), expires_at=NOW + number // 50))
     assert [cache.live(now=NOW + later) for later in (0, 0.5, 1, 1.5)] == [100, 50, 50, 0]
     assert len(cache) == 100, "looking forgets nothing"
 
@@ -91,14 +90,14 @@ def test_a_memory_is_used_in_place_on_an_event_loop() -> None:
 
 def test_a_jti_may_come_again_when_the_first_cannot_be_replayed_any_more() -> None:
     cache = MemoryReplayCache()
-    others = [replace(PROOF, jti=str(number)) for number in range(20)]
+    others = [PROOF._replace(jti=str(number)) for number in range(20)]
     for proof in others:
         assert not used(cache, proof)
     later = NOW + 62
-    again = replace(others[0], expires_at=later + 60)
+    again = others[0]._replace(expires_at=later + 60)
     assert not used(cache, again, later)
     for number in range(20, 60):
-        assert not used(cache, replace(PROOF, jti=str(number), expires_at=later + 60), later)
+        assert not used(cache, PROOF._replace(jti=str(number), expires_at=later + 60), later)
     assert used(cache, again, later), "forgetting the first did not forget the second"
     assert len(cache) == 41
 
@@ -107,13 +106,13 @@ def test_a_full_memory_refuses_and_recovers() -> None:
     """Fails closed: what cannot be remembered is not accepted."""
     cache = MemoryReplayCache(capacity=3)
     for number in range(3):
-        assert not used(cache, replace(PROOF, jti=str(number)))
+        assert not used(cache, PROOF._replace(jti=str(number)))
     with pytest.raises(ReplayUnavailable):
         cache.use(PROOF, now=NOW)
-    assert used(cache, replace(PROOF, jti="1")), "a replay is still known"
+    assert used(cache, PROOF._replace(jti="1")), "a replay is still known"
     assert len(cache) == 3
     later = NOW + 62
-    assert not used(cache, replace(PROOF, expires_at=later + 60), later)
+    assert not used(cache, PROOF._replace(expires_at=later + 60), later)
 
 
 def test_a_capacity_is_positive() -> None:
@@ -129,7 +128,7 @@ def test_many_threads_use_a_proof_once() -> None:
 
     def work(_: int) -> list[bool]:
         start.wait()
-        return [used(cache, replace(PROOF, jti=str(number))) for number in range(500)]
+        return [used(cache, PROOF._replace(jti=str(number))) for number in range(500)]
 
     with ThreadPoolExecutor(threads) as pool:
         results = list(pool.map(work, range(threads)))
@@ -138,8 +137,8 @@ def test_many_threads_use_a_proof_once() -> None:
 
 
 def test_a_key_is_short_whatever_the_jti() -> None:
-    assert len(replay_key(replace(PROOF, jti="x" * 128))) == 16
-    assert len(replay_key(replace(PROOF, jti="\ud800"))) == 16
-    one = replace(PROOF, htu="https://a.example/", jti="b c")
-    other = replace(PROOF, htu="https://a.example/b", jti="c")
+    assert len(replay_key(PROOF._replace(jti="x" * 128))) == 16
+    assert len(replay_key(PROOF._replace(jti="\ud800"))) == 16
+    one = PROOF._replace(htu="https://a.example/", jti="b c")
+    other = PROOF._replace(htu="https://a.example/b", jti="c")
     assert replay_key(one) != replay_key(other)

@@ -329,7 +329,7 @@ def test_headers_made_up_by_strangers_fill_no_memory(signer: ClientKey) -> None:
     assert len(asyncio.run(_known(tokens))) == 256
 
 
-async def _known(tokens: JWTAccessTokens) -> dict[str, Any]:
+async def _known(tokens: JWTAccessTokens) -> dict[bytes, Any]:
     return tokens._keys._known.by_header  # type: ignore[union-attr] # they are there
 
 

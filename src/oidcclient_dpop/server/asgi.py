@@ -90,14 +90,15 @@ class DPoPMiddleware:
             return
         request, origin, preflight = _read(scope)
         reply = _Reply(send, self._resource, scope, origin)
+        root: str = scope.get("root_path", "").rstrip("/")
         if kind == "http":
-            answer = self._resource.own_answer(_at_root(request, scope), origin=origin, preflight=preflight)
+            answer = self._resource.own_answer(_at_root(request, root), origin=origin, preflight=preflight)
             if answer is not None:
                 await reply.answer(answer)
                 return
         verified = None
         try:
-            needs = self._resource.needs_of(request, _path(scope), self._routes, self._default)
+            needs = self._resource.needs_of(request, _path(scope["path"], root), self._routes, self._default)
             if needs is not None:
                 verified = await self._resource.check_async(request, needs)
             through = self._resource, scope.get("app")
@@ -122,14 +123,14 @@ class _Reply:
         self._origin = origin
         self.started = False
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Send the application's answer, with what all answers carry."""
         if not self.started and message["type"] in _STARTS:
             self.started = True
             more = (*self._resource.nonce_headers(), *self._resource.page_headers(self._origin))
             if more and message["type"] != "websocket.close":
                 message = {**message, "headers": _with(message.get("headers", ()), more)}
-        await self._send(message)
+        return self._send(message)
 
     async def answer(self, answer: Answer) -> None:
         """Send an answer in the application's place."""
@@ -174,16 +175,13 @@ def _read(scope: Scope) -> tuple[ApiRequest, str | None, bool]:
     return ApiRequest(method, path, authorization, proofs, query), origin, preflight
 
 
-def _at_root(request: ApiRequest, scope: Scope) -> ApiRequest:
+def _at_root(request: ApiRequest, root: str) -> ApiRequest:
     """Take off what a server puts before each path: the metadata is at the root (RFC 9728 section 3.1)."""
-    root: str = scope.get("root_path", "").rstrip("/")
     return request._replace(raw_path=request.raw_path.removeprefix(root)) if root else request
 
 
-def _path(scope: Scope) -> str:
+def _path(path: str, root: str) -> str:
     """Return the path as the application's routes see it: decoded, and without where it is mounted."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "").rstrip("/")
     if not root:
         return path
     return path[len(root) :] or "/" if path == root or path.startswith(f"{root}/") else path

@@ -17,7 +17,14 @@ MAX_JTI = 128  # characters; RFC 9449 section 11.1: guards the memory for replay
 # RFC 4648 section 5. What only the other alphabet has, and padding, becomes what neither has.
 _FROM_URL = bytes.maketrans(b"-_+/=", b"+/   ")
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-_PADDING = (b"", b"===", b"==", b"=")  # by the length modulo 4; no encoding leaves 1, and three are refused
+# By the length modulo 4: what is missing, and what the last character can be if no bit of it is left over. No encoding
+# leaves 1.
+_ENDS = (
+    (b"", bytes(range(256))),
+    (b"", b""),
+    (b"==", b"AQgw"),
+    (b"=", b"AEIMQUYcgkosw048"),
+)
 
 
 def decode(text: str) -> bytes:
@@ -27,16 +34,20 @@ def decode(text: str) -> bytes:
     Raises:
         ValueError: It is anything else.
     """
-    return _decode(text.encode("ascii").translate(_FROM_URL))
+    return decode_segment(text.encode("ascii").translate(_FROM_URL))
 
 
-def _decode(plain: bytes) -> bytes:
-    """Decode what was translated already."""
-    plain += _PADDING[len(plain) % 4]
-    data = a2b_base64(plain)
-    if b2a_base64(data, newline=False) != plain:  # Python's decoder skips what it does not know
+def decode_segment(plain: bytes) -> bytes:
+    """
+    Decode a segment, as `take_apart` returns it.
+
+    Raises:
+        ValueError: It is no base64url.
+    """
+    padding, last = _ENDS[len(plain) % 4]
+    if plain and plain[-1] not in last:
         raise ValueError("not base64url")
-    return data
+    return a2b_base64(plain + padding, strict_mode=True)
 
 
 def encode(data: bytes) -> str:
@@ -71,13 +82,13 @@ _JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 def read_object(segment: bytes) -> dict[str, Any]:
     """
-    Read a segment, as `split` returns it, that holds a JSON object.
+    Read a segment of a proof that holds a JSON object.
 
     Raises:
         ProofRefused: It holds anything else.
     """
     try:
-        text = _decode(segment).decode("utf-8").strip(_WHITESPACE)
+        text = decode_segment(segment).decode("utf-8").strip(_WHITESPACE)
         value, end = _JSON.raw_decode(text)
     except (ValueError, RecursionError) as error:
         raise _malformed() from error
@@ -90,13 +101,23 @@ def _malformed() -> ProofRefused:
     return ProofRefused(Rule.JWT, "The proof is no well-formed JWT")
 
 
-def split(proof_headers: Sequence[str]) -> tuple[bytes, bytes, bytes, bytes]:
+def take_apart(compact: str) -> tuple[bytes, bytes, bytes, bytes]:
     """
-    Take the one proof apart.
+    Take a compact JWS apart (RFC 7515 section 7.1).
 
     Returns: Its first and its second segment, translated from base64url to base64; the signature; and what that is
-        over (RFC 7515 section 5.2 step 8).
+        over (section 5.2 step 8).
+
+    Raises:
+        ValueError: It has not three parts, or the last is no base64url.
     """
+    text = compact.encode("ascii")
+    header, payload, signature = text.translate(_FROM_URL).split(b".")
+    return header, payload, decode_segment(signature), text[: text.rindex(b".")]
+
+
+def split(proof_headers: Sequence[str]) -> tuple[bytes, bytes, bytes, bytes]:
+    """Take the one proof apart."""
     if not proof_headers:
         raise ProofRefused(Rule.HEADER, "There is no DPoP header")
     # RFC 9449 section 4.3 step 1. RFC 9110 section 5.3: two fields may arrive joined by a comma.
@@ -106,10 +127,8 @@ def split(proof_headers: Sequence[str]) -> tuple[bytes, bytes, bytes, bytes]:
     if len(proof_headers[0]) > MAX_PROOF:
         raise ProofRefused(Rule.JWT, f"The proof is longer than {MAX_PROOF} characters")
     try:
-        proof = proof_headers[0].encode("ascii")
-        header, payload, signature = proof.translate(_FROM_URL).split(b".")
-        return header, payload, _decode(signature), proof[: proof.rindex(b".")]
-    except ValueError as error:  # of each of the three lines
+        return take_apart(proof_headers[0])
+    except ValueError as error:
         raise _malformed() from error
 
 

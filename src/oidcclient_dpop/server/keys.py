@@ -69,6 +69,7 @@ class ProofKey(ABC):
         self.jwk: Mapping[str, str] = MappingProxyType(jwk)
         self.jkt = encode(hashlib.sha256(members.encode()).digest())
 
+    @abstractmethod
     def verify(self, signature: bytes, message: bytes) -> None:
         """
         Check a signature (RFC 9449 section 4.3 step 6).
@@ -76,14 +77,6 @@ class ProofKey(ABC):
         Raises:
             ProofRefused: It is not one of this key over this message.
         """
-        try:
-            self._check(signature, message)
-        except InvalidSignature as error:
-            raise ProofRefused(Rule.SIGNATURE, "The signature does not verify") from error
-
-    @abstractmethod
-    def _check(self, signature: bytes, message: bytes) -> None:
-        """Raise InvalidSignature unless it is one."""
 
 
 def read_key(alg: str, jwk: Any) -> ProofKey:
@@ -132,12 +125,15 @@ class _EcKey(ProofKey):
         members = f'{{"crv":"{curve.crv}","kty":"EC","x":"{x}","y":"{y}"}}'
         super().__init__(members, kty="EC", crv=curve.crv, x=x, y=y)
 
-    def _check(self, signature: bytes, message: bytes) -> None:
+    def verify(self, signature: bytes, message: bytes) -> None:
         size = self._size
         if len(signature) != 2 * size:  # RFC 7518 section 3.4: R and S, each of the full size
-            raise InvalidSignature
+            raise _wrong_signature()
         r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-        self._key.verify(encode_dss_signature(r, s), message, self._scheme)
+        try:
+            self._key.verify(encode_dss_signature(r, s), message, self._scheme)
+        except InvalidSignature as error:
+            raise _wrong_signature() from error
 
 
 class _Ed25519Key(ProofKey):
@@ -148,8 +144,11 @@ class _Ed25519Key(ProofKey):
         self._key = Ed25519PublicKey.from_public_bytes(decode(x))
         super().__init__(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}', kty="OKP", crv="Ed25519", x=x)
 
-    def _check(self, signature: bytes, message: bytes) -> None:
-        self._key.verify(signature, message)
+    def verify(self, signature: bytes, message: bytes) -> None:
+        try:
+            self._key.verify(signature, message)
+        except InvalidSignature as error:
+            raise _wrong_signature() from error
 
 
 class _RsaKey(ProofKey):
@@ -171,5 +170,12 @@ class _RsaKey(ProofKey):
         self._scheme = pss if alg in PSS else padding.PKCS1v15()
         super().__init__(f'{{"e":"{e_text}","kty":"RSA","n":"{n_text}"}}', kty="RSA", n=n_text, e=e_text)
 
-    def _check(self, signature: bytes, message: bytes) -> None:
-        self._key.verify(signature, message, self._scheme, self._hash)
+    def verify(self, signature: bytes, message: bytes) -> None:
+        try:
+            self._key.verify(signature, message, self._scheme, self._hash)
+        except InvalidSignature as error:
+            raise _wrong_signature() from error
+
+
+def _wrong_signature() -> ProofRefused:
+    return ProofRefused(Rule.SIGNATURE, "The signature does not verify")

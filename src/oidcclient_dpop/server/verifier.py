@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
 from .errors import USE_DPOP_NONCE, ProofRefused, Rule
@@ -27,8 +26,7 @@ KEPT_KEYS = 1_024  # of a few kilobytes each
 LONGEST_KEPT_HEADER = 2_048  # characters; an RSA key of 8192 bits has more and is read each time
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedProof:
+class VerifiedProof(NamedTuple):
     """
     What a proof showed.
 
@@ -45,10 +43,13 @@ class VerifiedProof:
     jkt: str
     jti: str
     iat: float
-    nonce: str | None = field(repr=False)
+    nonce: str | None
     jwk: Mapping[str, str]
     htu: str
     expires_at: float
+
+    def __repr__(self) -> str:
+        return f"VerifiedProof(jkt={self.jkt!r}, jti={self.jti!r}, iat={self.iat!r}, htu={self.htu!r})"
 
 
 class ProofVerifier:
@@ -157,19 +158,15 @@ class ProofVerifier:
 
     def _check_freshness(self, claims: Claims, now: float) -> float:
         """Section 4.3 steps 10 and 11; return until when the proof would be accepted, in Unix seconds."""
-        nonce_until = self._check_nonce(claims.nonce, now)
-        past, future = self._window if nonce_until == math.inf else self._window_with_nonce
-        _check_iat(claims.iat, now, past, future)
-        return min(claims.iat + past, nonce_until)
-
-    def _check_nonce(self, nonce: str | None, now: float) -> float:
-        """Section 4.3 step 10; section 11.3: no proof without a nonce where one is wanted."""
+        iat, nonce_until, (past, future) = claims.iat, math.inf, self._window
         if self._nonces is not None:
-            if nonce is not None:
-                return self._nonces.check(nonce, now=now)
-            if self._nonce_required:
+            if claims.nonce is not None:
+                nonce_until, (past, future) = self._nonces.check(claims.nonce, now=now), self._window_with_nonce
+            elif self._nonce_required:  # section 11.3
                 raise ProofRefused(Rule.NONCE, "The proof needs the server's nonce", error=USE_DPOP_NONCE)
-        return math.inf  # no nonce ends it
+        if not (-LAST_IAT < iat < LAST_IAT and now - past <= iat <= now + future):  # section 11.1
+            raise _untimely(iat, now, past, future)
+        return min(iat + past, nonce_until)
 
 
 @cache
@@ -179,14 +176,12 @@ def _key_reader() -> Callable[[str, object], ProofKey]:
     return read_key
 
 
-def _check_iat(iat: float, now: float, past: float, future: float) -> None:
-    """Section 4.3 step 11 and section 11.1."""
+def _untimely(iat: float, now: float, past: float, future: float) -> ProofRefused:
     if not -LAST_IAT < iat < LAST_IAT:
-        raise ProofRefused(Rule.IAT, "The iat is no time")
-    if iat < now - past:
-        raise ProofRefused(Rule.IAT, f"The iat is more than {past:g} seconds in the past")
-    if iat > now + future:
-        raise ProofRefused(Rule.IAT, f"The iat is more than {future:g} seconds in the future")
+        return ProofRefused(Rule.IAT, "The iat is no time")
+    if iat < now:
+        return ProofRefused(Rule.IAT, f"The iat is more than {past:g} seconds in the past")
+    return ProofRefused(Rule.IAT, f"The iat is more than {future:g} seconds in the future")
 
 
 def _check_htu(htu: str, url: str) -> str:

@@ -58,11 +58,14 @@ class Route:
         self.needs = needs
         named = None if methods is None else frozenset(method.upper() for method in methods)
         self._methods = named if named is None or "GET" not in named else named | {"HEAD"}
+        self._path = path
         self._pattern = _pattern(path)
 
     def covers(self, method: str, path: str) -> bool:
         """Tell whether a request is for this route."""
-        return (self._methods is None or method.upper() in self._methods) and self._pattern.fullmatch(path) is not None
+        if self._methods is not None and method.upper() not in self._methods:
+            return False
+        return path == self._path or self._pattern.fullmatch(path) is not None
 
 
 def needs_of(routes: Sequence[Route], default: Needs | None, method: str, path: str) -> Needs | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64decode
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
@@ -14,7 +13,7 @@ from oidcclient.protocol import check_issuer
 from oidcclient_dpop.server.algorithms import ALGORITHMS
 from oidcclient_dpop.server.errors import ProofRefused
 from oidcclient_dpop.server.events import Observer
-from oidcclient_dpop.server.jose import decode
+from oidcclient_dpop.server.jose import decode_segment, take_apart
 from oidcclient_dpop.server.keys import ProofKey
 
 from .cache import TokenCache
@@ -27,7 +26,6 @@ __all__ = ["JWT_ALGORITHMS", "JWTAccessTokens"]
 JWT_ALGORITHMS = tuple(alg for alg in ALGORITHMS if alg != "ES256K")
 """All that an access token may be signed with: asymmetric ones (RFC 9068 section 2.1), never `none`, never a MAC."""
 
-PARTS = 3  # RFC 7515 section 7.1
 LONGEST_TOKEN = 16_384  # characters; servers take no longer header fields by far
 _REQUIRED = ("iss", "exp", "aud", "sub")  # RFC 9068 section 2.2, those that mean something here
 _Keys = tuple[KnownKeys, tuple[ProofKey, ...]]  # a key set, and those in it that a token may be signed with
@@ -100,12 +98,12 @@ class JWTAccessTokens:
         """
         if (known := self._cache.find(token, now)) is not None:
             return known
-        header, payload, signature = _parts(token)
+        header, payload, signature, signed = _parts(token)
         if (key := self._keys.at_once(header, now)) is not None:
-            _check_signature(key, token, signature)
+            _check_signature(key, signature, signed)
         else:
             keys = self._remote.run(self._candidates(header, now))
-            _find_key(keys, header, token, signature)
+            _find_key(keys, header, signature, signed)
         return self._checked(token, payload, now)
 
     async def check_async(self, token: str, *, now: float) -> CheckedToken:
@@ -118,20 +116,20 @@ class JWTAccessTokens:
         """
         if (known := self._cache.find(token, now)) is not None:
             return known
-        header, payload, signature = _parts(token)
+        header, payload, signature, signed = _parts(token)
         if (key := self._keys.at_once(header, now)) is not None:
-            _check_signature(key, token, signature)
+            _check_signature(key, signature, signed)
         else:
             keys = await self._remote.run_async(self._candidates(header, now))
-            _find_key(keys, header, token, signature)
+            _find_key(keys, header, signature, signed)
         return self._checked(token, payload, now)
 
-    def _checked(self, token: str, payload: str, now: float) -> CheckedToken:
+    def _checked(self, token: str, payload: bytes, now: float) -> CheckedToken:
         checked = checked_token(_object(payload), self._rules, now)
         self._cache.keep(token, checked, now)
         return checked
 
-    def _candidates(self, header: str, now: float) -> Flow[_Keys]:
+    def _candidates(self, header: bytes, now: float) -> Flow[_Keys]:
         """Find the keys that a header may mean, which was not seen before or not lately."""
         algorithm, kid = self._header(header)
         known = yield from self._keys.current(now)
@@ -142,7 +140,7 @@ class JWTAccessTokens:
             raise InvalidAccessToken("kid", "The access token is signed with no key of its issuer")
         return known, found
 
-    def _header(self, segment: str) -> tuple[str, str | None]:
+    def _header(self, segment: bytes) -> tuple[str, str | None]:
         header = _object(segment)
         typ, algorithm, kid = header.get("typ"), header.get("alg"), header.get("kid")
         untyped = self._untyped and (typ is None or (isinstance(typ, str) and typ.lower() == "jwt"))
@@ -164,18 +162,19 @@ def audiences_of(audience: str | Collection[str]) -> frozenset[str]:
     return names
 
 
-def _parts(token: str) -> list[str]:
-    """Return header, payload and signature."""
-    parts = token.split(".") if len(token) <= LONGEST_TOKEN and token.isascii() else []
-    if len(parts) != PARTS:
-        raise InvalidAccessToken("format", "The access token is no signed JWT")
-    return parts
-
-
-def _object(segment: str) -> dict[str, Any]:
+def _parts(token: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return header, payload, signature and what that is over."""
+    if len(token) > LONGEST_TOKEN:
+        raise _malformed()
     try:
-        # Not as strict as a signature is read: what is signed, is signed in this very form.
-        text = urlsafe_b64decode(segment + "==").decode("utf-8").strip(_WHITESPACE)
+        return take_apart(token)
+    except ValueError:
+        raise _malformed() from None
+
+
+def _object(segment: bytes) -> dict[str, Any]:
+    try:
+        text = decode_segment(segment).decode("utf-8").strip(_WHITESPACE)
         # Of a member that comes twice the last counts, which is one of the two ways of RFC 7519 section 4.
         value, end = _JSON.raw_decode(text)  # decode costs twice as much
     except (ValueError, RecursionError):
@@ -189,24 +188,20 @@ def _malformed() -> InvalidAccessToken:
     return InvalidAccessToken("format", "The access token is no well-formed JWT")
 
 
-def _check_signature(key: ProofKey, token: str, signature: str) -> None:
+def _check_signature(key: ProofKey, signature: bytes, signed: bytes) -> None:
     try:
-        given = decode(signature)
-    except ValueError:
-        raise _malformed() from None
-    try:
-        key.verify(given, token[: token.rindex(".")].encode("ascii"))
+        key.verify(signature, signed)
     except ProofRefused:
         raise InvalidAccessToken("signature", "The access token's signature does not verify") from None
 
 
-def _find_key(keys: _Keys, header: str, token: str, signature: str) -> None:
+def _find_key(keys: _Keys, header: bytes, signature: bytes, signed: bytes) -> None:
     """Try the keys that a header may mean, and remember the one it does mean, if there is no other of its name."""
     known, candidates = keys
     for key in candidates[:-1]:
         with suppress(InvalidAccessToken):
-            _check_signature(key, token, signature)
+            _check_signature(key, signature, signed)
             return
-    _check_signature(candidates[-1], token, signature)
+    _check_signature(candidates[-1], signature, signed)
     if len(candidates) == 1:
         known.keep(header, candidates[-1])

@@ -42,14 +42,14 @@ class KnownKeys:
 
     key_set: KeySet
     fetched_at: float
-    by_header: dict[str, ProofKey] = field(default_factory=dict)
+    by_header: dict[bytes, ProofKey] = field(default_factory=dict)
 
     def candidates(self, kid: str | None, algorithm: str) -> tuple[ProofKey, ...]:
         """Return the keys that a header may mean."""
         found = (_read(jwk, algorithm) for jwk in keys_for(self.key_set, kid=kid, algorithm=algorithm))
         return tuple(key for key in found if key is not None)
 
-    def keep(self, header: str, key: ProofKey) -> None:
+    def keep(self, header: bytes, key: ProofKey) -> None:
         """Remember which key a header meant."""
         if len(self.by_header) < KEPT_HEADERS:
             self.by_header[header] = key
@@ -68,7 +68,7 @@ class FixedKeys:
     def __init__(self, jwks: Mapping[str, Any]) -> None:
         self._known = KnownKeys(key_set_from(jwks), 0.0)
 
-    def at_once(self, header: str, now: float) -> ProofKey | None:
+    def at_once(self, header: bytes, now: float) -> ProofKey | None:
         """Return the key that a header meant before."""
         del now
         return self._known.by_header.get(header)
@@ -125,7 +125,7 @@ class FoundKeys:
         self._flight: _Flight | None = None
         self._lock = threading.Lock()
 
-    def at_once(self, header: str, now: float) -> ProofKey | None:
+    def at_once(self, header: bytes, now: float) -> ProofKey | None:
         """Return the key that a header meant before, if the keys are fresh: no network is needed then."""
         known = self._known
         return known.by_header.get(header) if known is not None and 0 <= now - known.fetched_at < FRESH_S else None
