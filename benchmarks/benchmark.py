@@ -1,8 +1,8 @@
 """What a benchmark is, and how it is measured."""
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -54,6 +54,29 @@ class Result:
     def ratio(self) -> float:
         """Return how many times the peer's time ours is."""
         return self.ours / self.peer
+
+
+@contextmanager
+def both_here(
+    ours: Callable[[], Callable[[], object]], peer: Callable[[], Callable[[], object]], *, calls: int
+) -> Iterator[Sides]:
+    """
+    Run both sides in this process, where neither has to be woken for its turn: such a process is slow at first.
+
+    Args:
+        ours: Makes our call.
+        peer: Makes the peer's.
+        calls: How many there are in a round.
+    """
+    yield Sides(_repeated(ours(), calls), _repeated(peer(), calls))
+
+
+def _repeated(call: Callable[[], object], calls: int) -> Callable[[], None]:
+    def often() -> None:
+        for _ in range(calls):
+            call()
+
+    return often
 
 
 def measured(call: Callable[[], object]) -> float:

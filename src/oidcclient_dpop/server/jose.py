@@ -34,16 +34,17 @@ def decode(text: str) -> bytes:
     Raises:
         ValueError: It is anything else.
     """
-    return decode_segment(text.encode("ascii").translate(_FROM_URL))
+    return decode_segment(text.encode("ascii"))
 
 
-def decode_segment(plain: bytes) -> bytes:
+def decode_segment(segment: bytes) -> bytes:
     """
-    Decode a segment, as `take_apart` returns it.
+    Decode base64url that is bytes.
 
     Raises:
-        ValueError: It is no base64url.
+        ValueError: It is anything else.
     """
+    plain = segment.translate(_FROM_URL)
     padding, last = _ENDS[len(plain) % 4]
     if plain and plain[-1] not in last:
         raise ValueError("not base64url")
@@ -82,7 +83,7 @@ _JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 def read_object(segment: bytes) -> dict[str, Any]:
     """
-    Read a segment of a proof that holds a JSON object.
+    Read a segment that holds a JSON object.
 
     Raises:
         ProofRefused: It holds anything else.
@@ -105,15 +106,17 @@ def take_apart(compact: str) -> tuple[bytes, bytes, bytes, bytes]:
     """
     Take a compact JWS apart (RFC 7515 section 7.1).
 
-    Returns: Its first and its second segment, translated from base64url to base64; the signature; and what that is
-        over (section 5.2 step 8).
+    Returns: Its header and its payload, still encoded; the signature; and what that is over (section 5.2 step 8). Of
+        more than three parts the payload has too many, and is no base64url.
 
     Raises:
-        ValueError: It has not three parts, or the last is no base64url.
+        ValueError: It has fewer parts, or the last is no base64url.
     """
-    text = compact.encode("ascii")
-    header, payload, signature = text.translate(_FROM_URL).split(b".")
-    return header, payload, decode_segment(signature), text[: text.rindex(b".")]
+    signed, _, signature = compact.encode("ascii").rpartition(b".")
+    header, dot, payload = signed.partition(b".")
+    if not dot:
+        raise ValueError("no three parts")
+    return header, payload, decode_segment(signature), signed
 
 
 def split(proof_headers: Sequence[str]) -> tuple[bytes, bytes, bytes, bytes]:
