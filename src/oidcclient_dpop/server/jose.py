@@ -7,7 +7,7 @@ import hmac
 import json
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from .errors import ProofRefused, Rule
 
@@ -135,29 +135,25 @@ def split(proof_headers: Sequence[str]) -> tuple[bytes, bytes, bytes, bytes]:
         raise _malformed() from error
 
 
-class Claims(NamedTuple):
-    """The claims of a proof, of the right types."""
+Claims = tuple[str, str, str, float, str | None, str | None]
+"""The jti, htm, htu, iat, nonce and ath of a proof, of the right types."""
 
-    jti: str
-    htm: str
-    htu: str
-    iat: float | int
-    nonce: str | None
-    ath: str | None
+_NUMBERS = {int, float}  # and not bool
 
 
 def read_claims(segment: bytes) -> Claims:
     """Read the payload (RFC 9449 section 4.3 step 3, with the types of section 4.2)."""
     value = read_object(segment)
-    jti, htm, htu, iat, nonce, ath = map(value.get, Claims._fields)
+    jti, htm, htu, iat = value.get("jti"), value.get("htm"), value.get("htu"), value.get("iat")
     if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI:
         raise ProofRefused(Rule.CLAIMS, f"The jti is a text of 1 to {MAX_JTI} characters")
     if not isinstance(htm, str) or not isinstance(htu, str):
         raise ProofRefused(Rule.CLAIMS, "The htm and the htu are texts")
-    if not isinstance(iat, int | float) or isinstance(iat, bool):
+    if type(iat) not in _NUMBERS:
         raise ProofRefused(Rule.CLAIMS, "The iat is a number")
-    if not isinstance(nonce, str) and (nonce is not None or "nonce" in value):
+    nonce, ath = value.get("nonce"), value.get("ath")
+    if not isinstance(nonce, str) and "nonce" in value:
         raise ProofRefused(Rule.CLAIMS, "The nonce is a text, if it is there")
-    if not isinstance(ath, str) and (ath is not None or "ath" in value):
+    if not isinstance(ath, str) and "ath" in value:
         raise ProofRefused(Rule.CLAIMS, "The ath is a text, if it is there")
-    return Claims(jti, htm, htu, iat, nonce, ath)
+    return jti, htm, htu, iat, nonce, ath  # type: ignore[return-value]  # iat is a number by now

@@ -121,10 +121,11 @@ class MemoryReplayCache:
                 if self._count >= self._capacity:
                     raise ReplayUnavailable("too many proofs are fresh at once")
                 self._count += 1
-            if until not in self._by_second:
-                self._by_second[until] = until, []
+            second = self._by_second.get(until)
+            if second is None:
+                self._by_second[until] = second = until, []
                 heapq.heappush(self._seconds, until)
-            seen[key], keys = self._by_second[until]
+            seen[key], keys = second
             keys.append(key)
 
     def _forget(self, now: float) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
 from .errors import USE_DPOP_NONCE, ProofRefused, Rule
-from .jose import Claims, read_claims, read_object, same, split, token_hash
+from .jose import read_claims, read_object, same, split, token_hash
 from .nonces import NonceCheck
 from .uris import normal_uri
 
@@ -132,18 +132,16 @@ class ProofVerifier:
             ProofRefused: The proof does not show what it should.
         """
         header, payload, signature, signed = split(proof_headers)  # steps 1 and 2
-        claims = read_claims(payload)  # steps 2 and 3
+        jti, htm, htu, iat, nonce, ath = read_claims(payload)  # steps 2 and 3
         key = self._keys.find(header) or self._read_header(header)  # steps 4, 5 and 7
         key.verify(signature, signed)  # step 6
         self._keys.keep(header, key)
-        if claims.htm != method:  # step 8; RFC 9110 section 9.1: the case counts
+        if htm != method:  # step 8; RFC 9110 section 9.1: the case counts
             raise ProofRefused(Rule.HTM, "The htm is not the method of the request")
-        htu = _check_htu(claims.htu, url)  # step 9
-        until = self._check_freshness(claims, now)  # steps 10 and 11
-        _check_binding(claims, key, access_token, jkt)  # step 12
-        return VerifiedProof(
-            key.jkt, claims.jti, float(claims.iat), claims.nonce, key.jwk, htu, until + self._server_skew
-        )
+        htu = _check_htu(htu, url)  # step 9
+        until = self._check_freshness(iat, nonce, now)  # steps 10 and 11
+        _check_binding(ath, key.jkt, access_token, jkt)  # step 12
+        return VerifiedProof(key.jkt, jti, float(iat), nonce, key.jwk, htu, until + self._server_skew)
 
     def _read_header(self, segment: bytes) -> ProofKey:
         header = read_object(segment)
@@ -156,12 +154,12 @@ class ProofVerifier:
             raise ProofRefused(Rule.ALG, f"The alg is one of {', '.join(self.algorithms)}")
         return _key_reader()(alg, header.get("jwk"))
 
-    def _check_freshness(self, claims: Claims, now: float) -> float:
+    def _check_freshness(self, iat: float, nonce: str | None, now: float) -> float:
         """Section 4.3 steps 10 and 11; return until when the proof would be accepted, in Unix seconds."""
-        iat, nonce_until, (past, future) = claims.iat, math.inf, self._window
+        nonce_until, (past, future) = math.inf, self._window
         if self._nonces is not None:
-            if claims.nonce is not None:
-                nonce_until, (past, future) = self._nonces.check(claims.nonce, now=now), self._window_with_nonce
+            if nonce is not None:
+                nonce_until, (past, future) = self._nonces.check(nonce, now=now), self._window_with_nonce
             elif self._nonce_required:  # section 11.3
                 raise ProofRefused(Rule.NONCE, "The proof needs the server's nonce", error=USE_DPOP_NONCE)
         if not (-LAST_IAT < iat < LAST_IAT and now - past <= iat <= now + future):  # section 11.1
@@ -194,16 +192,16 @@ def _check_htu(htu: str, url: str) -> str:
     return normal
 
 
-def _check_binding(claims: Claims, key: ProofKey, access_token: str | None, jkt: str | None) -> None:
+def _check_binding(ath: str | None, signed_by: str, access_token: str | None, jkt: str | None) -> None:
     """Section 4.3 step 12."""
     if access_token is not None:
         if not access_token.isascii():
             raise ProofRefused(Rule.ATH, "The access token has characters that no access token has")
-        if claims.ath is None or not same(claims.ath, token_hash(access_token)):
+        if ath is None or not same(ath, token_hash(access_token)):
             raise ProofRefused(Rule.ATH, "The ath is not the hash of the access token")
         if jkt is None:  # a token that is bound to nothing is nothing to prove
             raise ProofRefused(Rule.JKT, "The access token is bound to no key")
-    if jkt is not None and not (isinstance(jkt, str) and same(jkt, key.jkt)):
+    if jkt is not None and not (isinstance(jkt, str) and same(jkt, signed_by)):
         raise ProofRefused(Rule.JKT, "The proof was signed by another key")
 
 

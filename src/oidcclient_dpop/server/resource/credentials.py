@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from oidcclient_dpop.server.errors import INVALID_DPOP_PROOF
 
-__all__ = ["ApiRequest", "Presented", "Problem", "Scheme", "brings_token", "presented", "tried_scheme"]
+__all__ = ["ApiRequest", "Problem", "Scheme", "brings_token", "presented", "tried_scheme"]
 
 Scheme = Literal["DPoP", "Bearer"]
 _SCHEMES: dict[str, Scheme] = {"dpop": "DPoP", "bearer": "Bearer"}
@@ -46,19 +46,9 @@ class Problem(Exception):
         self.parameters = parameters
 
 
-class Presented(NamedTuple):
-    """The one token of a request, and the scheme it came with."""
-
-    scheme: Scheme
-    token: str
-
-    def __repr__(self) -> str:
-        return f"Presented(scheme={self.scheme!r})"
-
-
-def presented(request: ApiRequest, *, bearer: bool) -> Presented:
+def presented(request: ApiRequest, *, bearer: bool) -> tuple[Scheme, str]:
     """
-    Return the token of a request: in one Authorization field and nowhere else.
+    Return the one token of a request, in one Authorization field and nowhere else, and before it its scheme.
 
     Raises:
         Problem: There is none, there are several, or it came in another way.
@@ -79,7 +69,7 @@ def presented(request: ApiRequest, *, bearer: bool) -> Presented:
         raise Problem(400, "invalid_request", "The Authorization header holds no access token")
     if scheme == "DPoP" and not request.proofs:
         raise Problem(401, INVALID_DPOP_PROOF, "There is no DPoP header")
-    return Presented(scheme, token)
+    return scheme, token
 
 
 def _is_token68(text: str) -> bool:

@@ -19,7 +19,7 @@ from oidcclient_dpop.server.verifier import ProofVerifier, VerifiedProof
 
 from .answers import NO_STORE, Answer, Headers, json_answer
 from .cors import Cors
-from .credentials import ApiRequest, Presented, Problem, Scheme, presented, tried_scheme
+from .credentials import ApiRequest, Problem, Scheme, presented, tried_scheme
 from .metadata import metadata_members, metadata_url
 from .needs import ANY_TOKEN, Needs, Route, needs_of
 from .refusing import AT, CAUSES, Refuser
@@ -121,14 +121,14 @@ class ProtectedResource:
         """
         now = self._clock()
         try:
-            sent = presented(request, bearer=self._bearer)
-            token = self._tokens.check(sent.token, now=now)
-            proof = self._examine(request, sent, token, needs, now)
+            scheme, sent = presented(request, bearer=self._bearer)
+            token = self._tokens.check(sent, now=now)
+            proof = self._examine(request, scheme, sent, token, needs, now)
             if proof is not None:
                 self._replay_sync.use(proof, now=now)
         except CAUSES as cause:
             raise self._refuser.refused(cause, tried_scheme(request), now) from cause
-        return self._accepted(sent, token, proof)
+        return self._accepted(scheme, token, proof)
 
     async def check_async(self, request: ApiRequest, needs: Needs = ANY_TOKEN) -> VerifiedRequest:
         """
@@ -139,14 +139,14 @@ class ProtectedResource:
         """
         now = self._clock()
         try:
-            sent = presented(request, bearer=self._bearer)
-            token = await self._tokens.check_async(sent.token, now=now)
-            proof = self._examine(request, sent, token, needs, now)
+            scheme, sent = presented(request, bearer=self._bearer)
+            token = await self._tokens.check_async(sent, now=now)
+            proof = self._examine(request, scheme, sent, token, needs, now)
             if proof is not None and (used := self._use_async(proof, now)) is not None:
                 await used
         except CAUSES as cause:
             raise self._refuser.refused(cause, tried_scheme(request), now) from cause
-        return self._accepted(sent, token, proof)
+        return self._accepted(scheme, token, proof)
 
     def check_needs(self, verified: VerifiedRequest, needs: Needs) -> None:
         """
@@ -205,18 +205,18 @@ class ProtectedResource:
         return ("DPoP-Nonce", self._nonces.issue(now=self._clock())), NO_STORE
 
     def _examine(
-        self, request: ApiRequest, sent: Presented, token: CheckedToken, needs: Needs, now: float
+        self, request: ApiRequest, scheme: Scheme, sent: str, token: CheckedToken, needs: Needs, now: float
     ) -> VerifiedProof | None:
         """Do every check of a good token but the last, whether its proof was used before."""
         proof = None
-        if sent.scheme == "DPoP":
+        if scheme == "DPoP":
             if token.jkt is None:
                 raise InvalidAccessToken("unbound", "The access token is bound to no key: it is no DPoP token")
             proof = self._proofs.verify(
                 method=request.method,
                 url=self._base + _path_of(request),
                 proof_headers=request.proofs,
-                access_token=sent.token,
+                access_token=sent,
                 jkt=token.jkt,
                 now=now,
             )
@@ -244,11 +244,11 @@ class ProtectedResource:
         use: Callable[[], None] = partial(replay.use, proof, now=now)  # type: ignore[assignment] # the sync kind
         return to_thread.run_sync(use)
 
-    def _accepted(self, sent: Presented, token: CheckedToken, proof: VerifiedProof | None) -> VerifiedRequest:
+    def _accepted(self, scheme: Scheme, token: CheckedToken, proof: VerifiedProof | None) -> VerifiedRequest:
         if self._observed:
             self._tell_of(proof)
-            self._refuser.tell(RequestAccepted(sent.scheme))
-        return VerifiedRequest(sent.scheme, token)
+            self._refuser.tell(RequestAccepted(scheme))
+        return VerifiedRequest(scheme, token)
 
     def _tell_of(self, proof: VerifiedProof | None) -> None:
         if proof is not None:

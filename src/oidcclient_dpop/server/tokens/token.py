@@ -16,6 +16,8 @@ __all__ = [
     "checked_token",
 ]
 
+_NONE: frozenset[str] = frozenset()
+_NUMBERS = {int, float}  # and not bool
 FARTHEST_TIME = 1e15  # seconds, some 30 million years; infinity is beyond it and NaN is not below it
 
 
@@ -127,14 +129,20 @@ def checked_token(claims: dict[str, Any], rules: TokenRules, now: float) -> Chec
     if "aud" in claims:
         _check_audience(claims["aud"], rules.audiences)
     expires_at = _check_time(claims, rules.skew, now)
-    _text(claims, "sub")
-    jkt, bound = _confirmation(claims)
-    scopes = frozenset((_text(claims, "scope") or "").split())
-    return CheckedToken(MappingProxyType(claims), jkt, scopes, bound, expires_at)
+    sub, scope, confirmation = claims.get("sub"), claims.get("scope"), claims.get("cnf")
+    if sub is not None and not isinstance(sub, str):
+        raise InvalidAccessToken("sub", "The access token's sub is no text")
+    if scope is not None and not isinstance(scope, str):
+        raise InvalidAccessToken("scope", "The access token's scope is no text")
+    jkt = None if confirmation is None else _thumbprint(confirmation)
+    scopes = frozenset(scope.split()) if scope else _NONE
+    return CheckedToken(MappingProxyType(claims), jkt, scopes, confirmation is not None, expires_at)
 
 
 def _check_audience(audience: Any, ours: frozenset[str]) -> None:
     """RFC 9068 section 4: this API is among those that the token is for."""
+    if isinstance(audience, str) and audience in ours:
+        return
     for_us = False
     for one in [audience] if isinstance(audience, str) else audience if isinstance(audience, list) else [None]:
         if not isinstance(one, str):
@@ -145,35 +153,26 @@ def _check_audience(audience: Any, ours: frozenset[str]) -> None:
 
 
 def _check_time(claims: Mapping[str, Any], skew: float, now: float) -> float | None:
-    expires_at, not_before = _time(claims, "exp"), _time(claims, "nbf")
-    if expires_at is not None and now >= expires_at + skew:  # RFC 9068 section 4
-        raise InvalidAccessToken("exp", "The access token has expired")
-    if not_before is not None and now < not_before - skew:  # RFC 7519 section 4.1.5
+    expires_at, not_before = claims.get("exp"), claims.get("nbf")
+    if expires_at is not None:
+        expires_at = _time("exp", expires_at)
+        if now >= expires_at + skew:  # RFC 9068 section 4
+            raise InvalidAccessToken("exp", "The access token has expired")
+    if not_before is not None and now < _time("nbf", not_before) - skew:  # RFC 7519 section 4.1.5
         raise InvalidAccessToken("nbf", "The access token is not valid yet")
     return expires_at
 
 
-def _confirmation(claims: Mapping[str, Any]) -> tuple[str | None, bool]:
-    """Return the key a token is bound to (RFC 9449 section 6.1), and whether it is bound to anything."""
-    confirmation = claims.get("cnf")
-    if confirmation is None:
-        return None, False
-    if not isinstance(confirmation, dict) or not isinstance(confirmation.get("jkt", ""), str):
-        raise InvalidAccessToken("cnf", "The access token's cnf is of the wrong type")
-    return confirmation.get("jkt"), True
+def _thumbprint(confirmation: Any) -> str | None:
+    """Return the key that a token is bound to (RFC 9449 section 6.1), if it is bound to one."""
+    if isinstance(confirmation, dict):
+        jkt = confirmation.get("jkt")
+        if isinstance(jkt, str) or "jkt" not in confirmation:
+            return jkt
+    raise InvalidAccessToken("cnf", "The access token's cnf is of the wrong type")
 
 
-def _time(claims: Mapping[str, Any], name: str) -> float | None:
-    value = claims.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < FARTHEST_TIME:
+def _time(name: str, value: Any) -> float:
+    if type(value) not in _NUMBERS or not -FARTHEST_TIME < value < FARTHEST_TIME:
         raise InvalidAccessToken(name, f"The access token's {name} is no time")
     return float(value)
-
-
-def _text(claims: Mapping[str, Any], name: str) -> str | None:
-    value = claims.get(name)
-    if not isinstance(value, str | None):
-        raise InvalidAccessToken(name, f"The access token's {name} is no text")
-    return value
