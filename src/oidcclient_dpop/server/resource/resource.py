@@ -121,14 +121,14 @@ class ProtectedResource:
         """
         now = self._clock()
         try:
-            scheme, sent = presented(request, bearer=self._bearer)
-            token = self._tokens.check(sent, now=now)
-            proof = self._examine(request, scheme, sent, token, needs, now)
+            sent = presented(request, bearer=self._bearer)
+            token = self._tokens.check(sent[1], now=now)
+            proof = self._examine(request, sent, token, needs, now)
             if proof is not None:
                 self._replay_sync.use(proof, now=now)
         except CAUSES as cause:
             raise self._refuser.refused(cause, tried_scheme(request), now) from cause
-        return self._accepted(scheme, token, proof)
+        return self._accepted(sent[0], token, proof)
 
     async def check_async(self, request: ApiRequest, needs: Needs = ANY_TOKEN) -> VerifiedRequest:
         """
@@ -139,14 +139,14 @@ class ProtectedResource:
         """
         now = self._clock()
         try:
-            scheme, sent = presented(request, bearer=self._bearer)
-            token = await self._tokens.check_async(sent, now=now)
-            proof = self._examine(request, scheme, sent, token, needs, now)
+            sent = presented(request, bearer=self._bearer)
+            token = await self._tokens.check_async(sent[1], now=now)
+            proof = self._examine(request, sent, token, needs, now)
             if proof is not None and (used := self._use_async(proof, now)) is not None:
                 await used
         except CAUSES as cause:
             raise self._refuser.refused(cause, tried_scheme(request), now) from cause
-        return self._accepted(scheme, token, proof)
+        return self._accepted(sent[0], token, proof)
 
     def check_needs(self, verified: VerifiedRequest, needs: Needs) -> None:
         """
@@ -205,10 +205,10 @@ class ProtectedResource:
         return ("DPoP-Nonce", self._nonces.issue(now=self._clock())), NO_STORE
 
     def _examine(
-        self, request: ApiRequest, scheme: Scheme, sent: str, token: CheckedToken, needs: Needs, now: float
+        self, request: ApiRequest, sent: tuple[Scheme, str], token: CheckedToken, needs: Needs, now: float
     ) -> VerifiedProof | None:
         """Do every check of a good token but the last, whether its proof was used before."""
-        proof = None
+        proof, (scheme, presented_token) = None, sent
         if scheme == "DPoP":
             if token.jkt is None:
                 raise InvalidAccessToken("unbound", "The access token is bound to no key: it is no DPoP token")
@@ -216,7 +216,7 @@ class ProtectedResource:
                 method=request.method,
                 url=self._base + _path_of(request),
                 proof_headers=request.proofs,
-                access_token=sent,
+                access_token=presented_token,
                 jkt=token.jkt,
                 now=now,
             )
