@@ -10,7 +10,7 @@ the session, `memory` holds the opened key and what was learnt of servers.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -18,11 +18,12 @@ from typing import Any, Literal
 import oidcclient
 from oidcclient import hooks
 
+from .algorithms import Agreement, name_of, no_overlap
 from .answers import Answer, read_answer
 from .constants import AUTHORIZATION_SCHEME, JKT_PARAMETER, PROOF_HEADER, SIGNING_ALGORITHMS, TOKEN_TYPE
 from .keys import KeyStore, Protection, SigningKey
 from .nonces import Servers
-from .proofs import OTHER_NAMES, ProofMaker
+from .proofs import ProofMaker
 from .session_keys import Keys, describe
 
 __all__ = ["DPoP"]
@@ -75,11 +76,9 @@ class DPoP:
         if isinstance(algorithms, str) or not algorithms:
             raise oidcclient.UsageError("algorithms must be a list of names", rule="algorithms", received=algorithms)
         self._keys = Keys(key, store, minimum)
-        self._algorithms = tuple(algorithms)
+        self._agreement = Agreement(algorithms, force=force)
         self._require = require
         self._userinfo = userinfo
-        self._force = force
-        self._taken: dict[str, tuple[str, ...]] = {}  # by issuer: what an API said it takes, for the next sign-in
 
     def __repr__(self) -> str:
         return f"DPoP(minimum={self._keys.minimum.name}, require={self._require}, userinfo={self._userinfo!r})"
@@ -94,34 +93,18 @@ class DPoP:
             oidcclient.DiscoveryRefused: The provider does not support DPoP, or no algorithm that we accept.
             oidcclient.KeyUnavailable: No key store here will do; the message has the reason of each.
         """
-        wanted = self._wanted(context)
+        listed = context.metadata.raw.get(SIGNING_ALGORITHMS)
+        wanted = self._agreement.wanted(context.issuer, listed)
         key, place = self._keys.given, dict[str, Any]()
         if key is None:
             key, place = yield from self._keys.make(wanted)
         elif key.alg not in wanted:
-            raise _no_overlap((key.alg,), wanted)
+            raise no_overlap((key.alg,), wanted)
         context.state.update(place)  # from now on it can be removed, whatever follows
         self._keys.check_minimum(key)
-        maker = ProofMaker(key, _name_of(key.alg, context.metadata.raw.get(SIGNING_ALGORITHMS)))
+        maker = ProofMaker(key, name_of(key.alg, listed))
         context.state.update(alg=maker.alg, jkt=maker.jkt, protection=int(key.protection))
         context.memory["maker"] = maker
-
-    def _wanted(self, context: Context) -> tuple[str, ...]:
-        supported = context.metadata.raw.get(SIGNING_ALGORITHMS)
-        ours = _common(self._algorithms, self._taken.get(context.issuer, self._algorithms))
-        if not isinstance(supported, list):
-            if self._force:
-                return ours
-            raise oidcclient.DiscoveryRefused(
-                "the provider does not say that it supports DPoP",
-                rule=SIGNING_ALGORITHMS,
-                section="RFC 9449 section 5.1",
-                hint="Leave DPoP out for this provider; if it does support DPoP, pass DPoP(force=True).",
-            )
-        wanted = _common(ours, supported)
-        if not wanted:
-            raise _no_overlap(ours, supported)
-        return wanted
 
     def authorization_parameters(self, context: Context) -> hooks.Flow[Mapping[str, str]]:
         """Bind the authorization code to the key (section 10)."""
@@ -177,7 +160,7 @@ class DPoP:
             if response.status < 400:  # noqa: PLR2004 - success and redirects challenge nothing
                 return response
             answer = read_answer(response, with_token=token is not None)
-            self._check_algorithm(context, answer)
+            self._agreement.check(context.issuer, context.state.get("alg"), answer.algorithms)
             before, reason = reason, self._why_again(context, answer, (servers, origin, offset), learnt)
             if reason is None or reason == before:
                 _check_no_second_challenge(answer, before)
@@ -195,30 +178,9 @@ class DPoP:
         response = yield from proceed(head.with_headers(*signed.headers))
         learnt = servers.learn(origin, response.all_headers("dpop-nonce"))
         answer = read_answer(response, with_token=True)
-        self._check_algorithm(context, answer)
+        self._agreement.check(context.issuer, context.state.get("alg"), answer.algorithms)
         self._why_again(context, answer, (servers, origin, offset), learnt)
         return "asked first"
-
-    def _check_algorithm(self, context: Context, answer: Answer) -> None:
-        """
-        Stop where an API takes no proof of this key (section 7.1); the next sign-in makes one that it takes.
-
-        Raises:
-            oidcclient.LoginRequired: It does not.
-        """
-        alg = context.state.get("alg")
-        if not answer.algorithms or not isinstance(alg, str) or _common((alg,), answer.algorithms):
-            return
-        if common := _common(self._algorithms, answer.algorithms):
-            self._taken[context.issuer] = common
-        raise oidcclient.LoginRequired(
-            "the API takes no proof that is signed with this key's algorithm",
-            rule="algs",
-            section="RFC 9449 section 7.1",
-            expected=" ".join(answer.algorithms),
-            received=alg,
-            hint="Sign in again, for a key that it takes. DPoP(algorithms=...) names such algorithms from the start.",
-        )
 
     def _why_again(
         self, context: Context, answer: Answer, server: tuple[Servers, str, float], learnt: str | None
@@ -328,27 +290,6 @@ def _sign(context: Context, maker: ProofMaker, target: tuple[str, str], token: s
         return hooks.Signed(((PROOF_HEADER, proof),), (origin, offset))
     authorization = f"{AUTHORIZATION_SCHEME} {token}"
     return hooks.Signed((("Authorization", authorization), (PROOF_HEADER, proof)), (origin, offset))
-
-
-def _common(ours: Sequence[str], theirs: Collection[Any]) -> tuple[str, ...]:
-    return tuple(name for name in ours if name in theirs or OTHER_NAMES.get(name, name) in theirs)
-
-
-def _name_of(alg: str, listed: object) -> str:
-    """Return an algorithm's name as the provider lists it: who lists EdDSA alone does not know Ed25519."""
-    other = OTHER_NAMES.get(alg)
-    return other if other and isinstance(listed, list) and alg not in listed and other in listed else alg
-
-
-def _no_overlap(ours: Sequence[str], theirs: Sequence[str]) -> oidcclient.DiscoveryRefused:
-    return oidcclient.DiscoveryRefused(
-        "no DPoP algorithm is common to the provider and the key",
-        rule=SIGNING_ALGORITHMS,
-        section="RFC 9449 section 5.1",
-        expected=", ".join(ours),
-        received=", ".join(map(str, theirs)),
-        hint="Pass DPoP(algorithms=...) with one that the provider lists.",
-    )
 
 
 def _check_no_second_challenge(answer: Answer, before: str | None) -> None:

@@ -11,51 +11,26 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from oidcclient._words.effects import Flow, Run, Send, Sleep
+from oidcclient._words.effects import Run, Sleep
 from oidcclient._words.errors import UsageError
-from oidcclient._words.http import HttpRequest, HttpResponse
 from oidcclient._words.values import AccessToken
-from oidcclient.hooks import ExchangeKind
 from oidcclient.protocol import TokenBase, parse_challenges
 
+from .through_hooks import SEND, Beside, Step, as_it_is, check_replayable, hooked, seen
 from .waiting import wait_for, wait_for_async
 
 if TYPE_CHECKING:
-    from oidcclient._flows.exchange import BoundHooks
-
     from .refresher import Flight
     from .source import TokenSource
 
 __all__ = ["auth_for"]
 
 _UNAUTHORIZED = 401
-_REFUSALS = 400  # and above
 MOST_COVERED = 64
 QUIET_SECONDS = 60.0  # how long an API that refuses fresh tokens causes no further refresh
-_ONE_SHOT = frozenset({"IteratorByteStream", "AsyncIteratorByteStream", "UnattachedStream"})
-_OF_A_BODY = frozenset(
-    {"content-encoding", "content-length", "content-type", "expect", "if-match", "if-none-match", "transfer-encoding"}
-)
-
-
-class _Send(Enum):
-    SEND = "send the request as it is now"
-
-
-SEND = _Send.SEND
-
-
-class _Beside(NamedTuple):
-    """A request of a hook's own, which goes out before the program's: a stream has one chance."""
-
-    request: Any
-
-
-Step = Any  # SEND, or a request beside it, or an effect, or a flight to wait for
 
 
 @lru_cache(maxsize=4)
@@ -129,7 +104,7 @@ class _SessionAuth:
                 if step is SEND:
                     response = yield request
                     step = steps.send(response)
-                elif isinstance(step, _Beside):
+                elif isinstance(step, Beside):
                     response = yield step.request
                     step = steps.send(response)
                 else:
@@ -149,7 +124,7 @@ class _SessionAuth:
                 if step is SEND:
                     response = yield request
                     step = steps.send(response)
-                elif isinstance(step, _Beside):
+                elif isinstance(step, Beside):
                     response = yield step.request
                     step = steps.send(response)
                 else:
@@ -186,7 +161,7 @@ class _SessionAuth:
         self._check_signed_for(response)
         if _wants_another(response) and time.monotonic() >= self._quiet_until:
             token = self._source.of((yield self._source.fly(token.value, refused=True)))
-            _check_replayable(request)
+            check_replayable(request)
             response = yield from self._signed(request, url, token)
             self._check_signed_for(response)
             if _wants_another(response):  # it refuses fresh tokens too: another one will not help for a while
@@ -196,8 +171,8 @@ class _SessionAuth:
         hooks = self._source.hooks()
         if hooks is None:
             request.headers["Authorization"] = f"{token.type} {token.value}"
-            return _as_it_is()
-        return _hooked(hooks, request, url, token)
+            return as_it_is()
+        return hooked(hooks, request, url, token)
 
     def _check_signed_for(self, response: Any) -> None:
         """
@@ -217,122 +192,11 @@ class _SessionAuth:
             )
 
 
-def _as_it_is() -> Generator[Step, Any, Any]:
-    return (yield SEND)
-
-
-def _hooked(hooks: BoundHooks, request: Any, url: str, token: AccessToken) -> Generator[Step, Any, Any]:
-    """Send a request with what the hooks add: signed at once where one can, else, and after a refusal, through all."""
-    repeatable = not _is_one_shot(request)
-    signed = response = None
-    if hooks.signer is not None and repeatable:
-        hook, context = hooks.signer
-        signed = hook.sign(context, request.method, url, token)
-        if signed is not None:
-            for name, value in signed.headers:
-                request.headers[name] = value
-            response = yield SEND
-            if response.status_code < _REFUSALS:
-                hook.heard(context, signed, _own(response, request).headers.get_list)
-                return response
-    flow = hooks.exchange(
-        ExchangeKind.RESOURCE,
-        HttpRequest(request.method, url, (("Authorization", f"{token.type} {token.value}"),)),
-        access_token=token.value,
-        token_type=token.type,
-        repeatable=repeatable,
-        signed=signed,
-    )
-    return (yield from _through(flow, request, response))
-
-
-def _through(flow: Flow[HttpResponse], request: Any, first: Any) -> Generator[Step, Any, Any]:
-    """
-    Run a request through the hooks: what they make of its headers goes out, the body stays the program's.
-
-    Args:
-        flow: What the hooks do.
-        request: The program's request.
-        first: The answer to it, where it has gone out already.
-    """
-    response: Any = None
-    try:
-        effect = next(flow)
-        while True:
-            if isinstance(effect, Send):
-                if effect.request.method != request.method:
-                    beside_request = _bare(request, effect.request)
-                    beside = yield _Beside(beside_request)
-                    effect = flow.send(_seen(_own(beside, beside_request)))
-                    continue
-                if first is not None:
-                    response, first = first, None
-                else:
-                    if response is not None:
-                        _check_replayable(request)
-                    for name, value in effect.request.headers:
-                        request.headers[name] = value
-                    response = yield SEND
-                effect = flow.send(_seen(_own(response, request)))
-            else:
-                try:
-                    result = yield effect
-                except BaseException as error:  # noqa: BLE001 - it belongs to the flow
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(result)
-    except StopIteration:
-        return response
-    finally:
-        flow.close()
-
-
-def _bare(request: Any, own: HttpRequest) -> Any:
-    """Return a hook's own request as one of the program's client: its headers and time limits, and no body."""
-    headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_A_BODY}
-    return type(request)(
-        own.method, request.url, headers={**headers, **dict(own.headers)}, extensions=dict(request.extensions)
-    )
-
-
-def _own(response: Any, request: Any) -> Any:
-    """Return the answer to this very request; where the client followed a redirect, we get that of another server."""
-    if response.request is request:
-        return response
-    return next((one for one in reversed(response.history) if one.request is request), response)
-
-
-def _seen(response: Any) -> HttpResponse:
-    """Show hooks the status and the headers; the body is the program's and may be a stream."""
-    headers = tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw])
-    return HttpResponse(response.status_code, headers)
-
-
 def _wants_another(response: Any) -> bool:
     """Whether the API says that the token is no good any more (RFC 6750 section 3.1)."""
     if response.status_code != _UNAUTHORIZED:
         return False
-    return any(challenge.parameters.get("error") == "invalid_token" for challenge in parse_challenges(_seen(response)))
-
-
-def _check_replayable(request: Any) -> None:
-    """
-    Refuse to send a one-shot stream again: what is left of it would go out as the whole.
-
-    Raises:
-        UsageError: The body is such a stream.
-    """
-    if _is_one_shot(request):
-        raise UsageError(
-            "the API asked for this request with another token or proof, and its body is a stream that is used up",
-            rule="stream",
-            section="RFC 9110 section 9.2.2",
-            hint="Make the request again: what it asked for is there now. A body given as bytes is repeated by itself.",
-        )
-
-
-def _is_one_shot(request: Any) -> bool:
-    return type(request.stream).__name__ in _ONE_SHOT
+    return any(challenge.parameters.get("error") == "invalid_token" for challenge in parse_challenges(seen(response)))
 
 
 def _perform(step: Run | Sleep | Flight) -> Any:
