@@ -1,6 +1,7 @@
 """Rules for every test: none is skipped in CI, and how much hypothesis draws."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -21,6 +22,10 @@ settings.register_profile(
     max_examples=int(os.environ.get("OIDCCLIENT_FUZZ_EXAMPLES", "20000")),
 )
 settings.load_profile("soak" if "OIDCCLIENT_FUZZ_EXAMPLES" in os.environ else "test")
+
+# A shell that starts a run in the background has it ignore Ctrl-C, and every program that a test starts would too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _fail_if_skipped_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:

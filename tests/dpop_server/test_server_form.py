@@ -67,6 +67,20 @@ def test_a_malformed_jwt_is_refused(key: ClientKey, name: str) -> None:
     assert refused(MALFORMED[name](key)).rule is Rule.JWT
 
 
+@pytest.mark.parametrize("junk", ["    ", "!!!!", "\n\n\n\n", "====", "+/+/", "=+/ "])
+@pytest.mark.parametrize("segment", ["header", "payload", "signature"])
+def test_what_is_no_base64url_is_refused_within_a_segment(key: ClientKey, segment: str, junk: str) -> None:
+    """Python's decoder leaves out what it does not know, and so many characters change no length."""
+    header, payload = part(header_of(key)), part(claims_of("GET", URL, iat=NOW))
+    where = {"header": header, "payload": payload, "signature": ""}
+    signed = {name: f"{text[:8]}{junk}{text[8:]}" if name == segment else text for name, text in where.items()}
+    proof = seal(key, signed["header"], signed["payload"])
+    if segment == "signature":
+        first, dot, signature = proof.rpartition(".")
+        proof = f"{first}{dot}{signature[:8]}{junk}{signature[8:]}"
+    assert refused(proof).rule is Rule.JWT
+
+
 # Step 3
 
 

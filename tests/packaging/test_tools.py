@@ -46,6 +46,18 @@ def test_a_skip_is_a_failure_in_ci_alone(source: str, tmp_path: Path) -> None:
     assert "1 skipped" in outside.stdout
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such shell")
+def test_a_run_in_the_background_can_test_ctrl_c(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    source = "import signal\ndef test_it(): assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    (tmp_path / "test_it.py").write_text(source, "utf-8")
+    pytest_ = f"{sys.executable} -m pytest -q -p no:cacheprovider --rootdir {tmp_path} {tmp_path}"
+    for extra in ("", " -n 1"):
+        command = ["sh", "-c", f"{pytest_}{extra} & wait $!"]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert result.returncode == pytest.ExitCode.OK, result.stdout
+
+
 def test_a_missing_part_is_named_with_its_tests_and_the_command_that_installs_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
