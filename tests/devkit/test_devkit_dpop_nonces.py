@@ -153,6 +153,14 @@ def test_a_challenge_in_place_of_an_answer_spends_nothing(dpop: DPoPApp) -> None
     assert dpop.redeem(code).status_code == 200
 
 
+def test_a_code_is_spent_by_a_challenge_that_comes_too_late(dpop: DPoPApp) -> None:
+    dpop.provider.misbehave("dpop.spent_first")
+    dpop.provider.dpop_nonces(as_="required")
+    code = dpop.code()
+    (nonce,) = nonces(dpop.redeem(code))
+    assert dpop.redeem(code, nonce=nonce).json()["error"] == "invalid_grant"
+
+
 def test_iat_refused(dpop: DPoPApp) -> None:
     dpop.provider.misbehave("dpop.iat_refused", seconds=90)
     answers = everywhere(dpop)

@@ -47,6 +47,9 @@ ROWS: list[tuple[str, str, str, type[oidcclient.OidcError] | int | None, str | N
     *(("nonce_only_on_errors", at, "required", RECOVERS, None, 2) for at in ANYWHERE),
     *(("odd_challenge", at, "required", RECOVERS, None, 2) for at in ("userinfo", "api")),
     *(("mixed_statuses", at, "required", RECOVERS, None, 2) for at in ANYWHERE),
+    # A code needs no second request, as the PAR endpoint gave a nonce; a refresh token that is spent is lost.
+    ("spent_first", "token", "required", RECOVERS, None, 1),
+    ("spent_first", "refresh", "required", oidcclient.LoginRequired, "invalid_grant", 2),
     # A clock is followed if the Date says that it differs, once; a refusal without a reason is not tried again.
     *(("clock_ahead", at, "off", RECOVERS, None, 2) for at in ANYWHERE),
     *(("iat_refused", at, "off", OAuth, CODE, 2) for at in (*OF_THE_PROVIDER, "token")),
@@ -66,7 +69,7 @@ ROWS: list[tuple[str, str, str, type[oidcclient.OidcError] | int | None, str | N
 ]
 
 # They are about tokens, or about the clock that one server has.
-WITHOUT_PLACE = {"type_bearer", "ignored_at_code", "ignored_at_refresh", "clock_ahead"}
+WITHOUT_PLACE = {"spent_first", "type_bearer", "ignored_at_code", "ignored_at_refresh", "clock_ahead"}
 
 
 def test_every_misbehaviour_with_proofs_is_met() -> None:

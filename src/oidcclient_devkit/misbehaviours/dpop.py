@@ -115,6 +115,16 @@ def _bearer_challenge(scene: Scene) -> Answer:
     return answer
 
 
+def _spend(answer: Answer, scene: Scene) -> Answer:
+    if b'"use_dpop_nonce"' in answer.body:
+        store, value = scene.core.store, scene.exchange.value
+        spent = store.codes.get(value("code") or ""), store.refresh_tokens.get(value("refresh_token") or "")
+        for one in spent:
+            if one is not None:
+                one.used = True
+    return answer
+
+
 def _says_bearer(answer: Answer, _scene: Scene) -> Answer:
     return answer.with_json(answer.json() | {"token_type": "Bearer"})
 
@@ -172,6 +182,11 @@ DPOP: Mapping[str, BadAnswer | Instead] = {
     ),
     "mixed_statuses": BadAnswer(
         "asks for a nonce with 401 at the provider and with 400 at the API", _mixed_statuses, carries_proof
+    ),
+    "spent_first": BadAnswer(
+        "spends the code or the refresh token before it asks for a nonce",
+        _spend,
+        lambda scene: scene.endpoint == "token" and carries_proof(scene),
     ),
     "type_bearer": BadAnswer(
         "calls a bound token Bearer (tokens only)",
