@@ -11,7 +11,8 @@ from . import jwts
 from .answers import NO_STORE, Answer, json_answer
 from .core import Core
 from .exchange import Exchange
-from .grants.issue import ACCESS_TOKEN_ALG, TOKEN_TYPE
+from .grants.issue import TOKEN_TYPE
+from .keys import SIGNING_ALGS
 from .proofs import check_proof
 from .store import AccessToken
 
@@ -85,10 +86,10 @@ def read_access_token(core: Core, value: str) -> tuple[AccessToken, dict[str, An
 
     def keys(header: dict[str, Any]) -> list[Key]:
         key = core.keys.find(str(header.get("kid")))
-        return [key.key] if key is not None else []
+        return [key.key] if key is not None and key.alg == header.get("alg") else []
 
     try:
-        header, claims = jwts.verify(value, keys, [ACCESS_TOKEN_ALG])
+        header, claims = jwts.verify(value, keys, SIGNING_ALGS)
     except jwts.BadToken as error:
         raise TokenRefused(401, "invalid_token", f"The access token was refused: {error}") from error
     record = core.store.access_tokens.get(str(claims.get("jti")))

@@ -66,6 +66,7 @@ class Controls:
     active: dict[str, Active] = field(default_factory=dict)
     refuse_refreshes: int = 0
     access_token_lifetime: int = ACCESS_TOKEN_LIFETIME  # seconds
+    access_token_algorithm: str = "RS256"  # noqa: S105 - RFC 9068 section 2.1: every resource server must know it
     proofs: ProofRules = field(default_factory=ProofRules)
     grants: GrantRules = field(default_factory=GrantRules)
     origins: tuple[str, ...] = ("*",)  # whose pages may call what is for programs

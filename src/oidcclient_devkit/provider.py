@@ -14,7 +14,7 @@ from .controls import Active, Controls, check_endpoint, prepared_answer
 from .core import Core
 from .devices import decide, find_waiting
 from .grant_rules import DEVICE_CODE_LIFETIME, PASSWORD, POLL_INTERVAL
-from .keys import Keys
+from .keys import SIGNING_ALGS, Keys
 from .metrics import Metrics
 from .misbehaviours import check_name
 from .proof_rules import NONCE_MODES, NonceMode
@@ -180,6 +180,13 @@ class Provider:
     def set_token_lifetime(self, seconds: int) -> None:
         """Let access tokens issued from now on live this long."""
         self._controls.access_token_lifetime = seconds
+
+    def sign_access_tokens(self, alg: str) -> None:
+        """Sign access tokens issued from now on with this algorithm; those issued before stay good."""
+        if alg not in SIGNING_ALGS:
+            raise ValueError(f"a signing algorithm is one of {', '.join(SIGNING_ALGS)}")
+        self.keys.signing(alg)  # so that the JWKS has the key before the first token
+        self._controls.access_token_algorithm = alg
 
     def expire_tokens(self, *, access: bool = True, refresh: bool = False) -> None:
         """Let the tokens issued so far be expired."""

@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from oidcclient import Policy
 from oidcclient_devkit import Keys, Provider, jwts
 from oidcclient_devkit import __main__ as command
 from oidcclient_devkit.keys import ENCRYPTION_ALGS, SIGNING_ALGS, new_key, new_key_set, read_key_set
+from oidcclient_dpop.server import JWTAccessTokens
 from tests.devkit.conftest import REDIRECT_URI, App
 
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi"}
@@ -48,6 +51,25 @@ def test_every_algorithm_signs_id_tokens_and_userinfo(app: App) -> None:
         claims = decode(tokens["id_token"], keys, alg)
         assert claims["at_hash"] == jwts.half_hash(tokens["access_token"], alg)
         assert decode(userinfo, keys, alg)["sub"] == claims["sub"]
+
+
+@pytest.mark.parametrize("alg", SIGNING_ALGS)
+def test_every_algorithm_signs_access_tokens(app: App, alg: str) -> None:
+    app.provider.sign_in_as("ann")
+    before = app.tokens()["access_token"]
+    app.provider.sign_access_tokens(alg)
+    token = app.tokens()["access_token"]
+    assert jwts.read(token)[0]["alg"] == alg
+    rules = JWTAccessTokens(app.provider.issuer, app.provider.api, policy=Policy(allow_http_loopback=True))
+    assert rules.check(token, now=time.time()).claims["client_id"] == app.provider.client_id
+    for one in (before, token):
+        assert app.api("/me", one).status_code == 200
+        assert app.get("/userinfo", authorization=f"Bearer {one}").status_code == 200
+
+
+def test_an_algorithm_that_nobody_signs_with_is_refused(app: App) -> None:
+    with pytest.raises(ValueError, match="one of RS256"):
+        app.provider.sign_access_tokens("HS256")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from oidcclient_devkit.store import (
     new_handle,
 )
 
-ACCESS_TOKEN_ALG = "RS256"  # noqa: S105 - RFC 9068 section 2.1: an algorithm every resource server must know
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068 section 2.1, the typ header
 
 
@@ -77,5 +76,5 @@ def new_access_token(
         claims |= {"auth_time": int(grant.signed_in.auth_time), "acr": grant.signed_in.acr}
     if confirmation is not None:
         claims["cnf"] = dict(confirmation)
-    key = core.keys.signing(ACCESS_TOKEN_ALG)
+    key = core.keys.signing(core.controls.access_token_algorithm)
     return jwts.sign(jwts.header_for(key, TOKEN_TYPE), claims, key)
