@@ -24,6 +24,7 @@ class ProofRules:
     algorithms: tuple[str, ...] = ALGORITHMS
     past: float = WINDOW  # seconds
     future: float = WINDOW  # seconds
+    with_nonce: float | None = None  # seconds; as `skew_with_nonce` of ProofVerifier
 
 
 def _issuers() -> dict[str, NonceIssuer]:

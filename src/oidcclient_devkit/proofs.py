@@ -33,13 +33,14 @@ def nonces_of(core: Core, server: str) -> NonceIssuer | None:
 
 def verifier_of(core: Core, server: str) -> ProofVerifier:
     """Return what checks proofs as the controls say now."""
-    rules = core.controls.proofs
+    rules, nonces = core.controls.proofs, nonces_of(core, server)
     return ProofVerifier(
         algorithms=rules.algorithms,
         past=rules.past,
         future=rules.future,
-        nonces=nonces_of(core, server),
+        nonces=nonces,
         nonce_required=rules.nonces[server] == "required",
+        skew_with_nonce=None if nonces is None else rules.with_nonce,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from oidcclient_dpop.server import ProofVerifier
+from oidcclient_dpop.server import NonceIssuer, ProofVerifier
 
 from .app import api_app, provider_app
 from .browser import Browser
@@ -232,10 +232,16 @@ class Provider:
         ProofVerifier(algorithms=algorithms)  # refuses what it does not know
         self._controls.proofs.algorithms = algorithms
 
-    def dpop_window(self, *, past: float, future: float) -> None:
-        """Take proofs whose clock is this many seconds behind or ahead."""
-        ProofVerifier(past=past, future=future)  # refuses what is no window
-        self._controls.proofs.past, self._controls.proofs.future = past, future
+    def dpop_window(self, *, past: float, future: float, with_nonce: float | None = None) -> None:
+        """
+        Take proofs whose clock is this many seconds behind or ahead; if they have a nonce, `with_nonce` either way.
+
+        With `math.inf` for `with_nonce` the nonce alone counts.
+        """
+        nonces = NonceIssuer(bytes(32))
+        ProofVerifier(past=past, future=future, nonces=nonces, skew_with_nonce=with_nonce)  # refuses what is no window
+        rules = self._controls.proofs
+        rules.past, rules.future, rules.with_nonce = past, future, with_nonce
 
     def allow_origins(self, *origins: str) -> None:
         """Let pages of these origins alone call the endpoints for programs; `"*"`, as at first, is any origin."""

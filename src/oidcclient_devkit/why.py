@@ -154,7 +154,8 @@ def _nonce(proof: Proof) -> str:
 
 def _iat(proof: Proof) -> str:
     rules, off = proof.rules, proof.claims["iat"] - proof.now  # a number: step 3 came before
-    window = f"a clock at most {rules.past:g} s behind and {rules.future:g} s ahead"
+    more = (rules.with_nonce or 0.0) if "nonce" in proof.claims else 0.0
+    window = f"a clock at most {max(rules.past, more):g} s behind and {max(rules.future, more):g} s ahead"
     return _against(window, f"one {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}")
 
 

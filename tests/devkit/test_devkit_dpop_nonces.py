@@ -1,5 +1,6 @@
 """Nonces in DPoP proofs (RFC 9449 sections 8 and 9), and what the devkit does wrong with proofs when told to."""
 
+import math
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -48,6 +49,20 @@ def test_the_provider_asks_for_a_nonce_before_it_spends_anything(dpop: DPoPApp) 
     pushed = dpop.post("/par", dict(dpop.app.request()))
     assert pushed.json()["error"] == "use_dpop_nonce"
     assert dpop.post("/par", dict(dpop.app.request()), nonce=nonces(pushed)[0]).status_code == 201
+
+
+def test_with_a_nonce_a_clock_may_be_further_off_or_not_count(dpop: DPoPApp) -> None:
+    dpop.provider.dpop_nonces(as_="optional")
+    (nonce,) = nonces(dpop.redeem(dpop.code()))
+    late = dpop.provider.core.now() - 100
+    assert dpop.redeem(dpop.code(), nonce=nonce, iat=late).json()["error"] == "invalid_dpop_proof"
+    dpop.provider.dpop_window(past=30, future=30, with_nonce=90)
+    assert dpop.redeem(dpop.code(), nonce=nonce, iat=late + 20).status_code == 200
+    assert dpop.redeem(dpop.code(), iat=late + 20).json()["error"] == "invalid_dpop_proof"
+    assert dpop.redeem(dpop.code(), nonce=nonce, iat=late).json()["error"] == "invalid_dpop_proof"
+    assert "at most 90 s behind and 90 s ahead" in str(dpop.provider.requests.of("token")[-1].why)
+    dpop.provider.dpop_window(past=30, future=30, with_nonce=math.inf)
+    assert dpop.redeem(dpop.code(), nonce=nonce, iat=0).status_code == 200
 
 
 def test_api_and_provider_keep_their_nonces_apart(dpop: DPoPApp) -> None:
