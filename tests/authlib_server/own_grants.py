@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from authlib.oauth2.rfc6749 import ClientMixin, grants
+from authlib.oauth2.rfc7523 import JWTBearerGrant
+from joserfc.jwk import ECKey
 
 from oidcclient_dpop.server.authlib import proven_jkt, requested_jkt
 
 REDIRECT_URI = "https://app.example/cb"
 METHODS = ["none", "client_secret_post"]
+ASSERTION_KEY = ECKey.generate_key("P-256")
 
 
 @dataclass
@@ -129,6 +132,26 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # Authlib h
 
 class ServiceGrant(grants.ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no types
     TOKEN_ENDPOINT_AUTH_METHODS = METHODS
+
+
+class AssertionGrant(JWTBearerGrant):  # type: ignore[misc]  # Authlib has no types
+    """A JWT as a grant (RFC 7523), for which Authlib authenticates no client."""
+
+    def get_audiences(self) -> list[str]:
+        return ["https://login.example"]
+
+    def resolve_issuer_client(self, issuer: str) -> Client | None:
+        found: Client | None = self.server.clients.get(issuer)
+        return found
+
+    def resolve_client_public_key(self, _client: Client) -> ECKey:
+        return ASSERTION_KEY
+
+    def authenticate_user(self, _subject: str) -> User:
+        return User()
+
+    def has_granted_permission(self, *_: Any) -> bool:
+        return True
 
 
 class Shelf:

@@ -32,7 +32,17 @@ from oidcclient_dpop.server.authlib import (
     confirmation,
     introspection_members,
 )
-from tests.authlib_server.own_grants import METHODS, Client, CodeGrant, RefreshGrant, ServiceGrant, Shelf, Token, User
+from tests.authlib_server.own_grants import (
+    METHODS,
+    AssertionGrant,
+    Client,
+    CodeGrant,
+    RefreshGrant,
+    ServiceGrant,
+    Shelf,
+    Token,
+    User,
+)
 
 ISSUER = "https://login.example"
 KEY = ECKey.generate_key("P-256")
@@ -92,7 +102,7 @@ class Payload(OAuth2Payload):  # type: ignore[misc]  # Authlib has no types
 
 
 class Request(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
-    def __init__(self, environ: dict[str, Any], pairs: list[tuple[str, str]] | None = None) -> None:
+    def __init__(self, environ: dict[str, Any]) -> None:
         headers = {
             name[5:].replace("_", "-").title(): value for name, value in environ.items() if name.startswith("HTTP_")
         }
@@ -100,7 +110,7 @@ class Request(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
         super().__init__(
             environ["REQUEST_METHOD"], f"https://{environ['HTTP_HOST']}{environ['PATH_INFO']}", None, headers
         )
-        self.payload = Payload(parameters(environ) if pairs is None else pairs)
+        self.payload = Payload(parameters(environ))
 
     @property
     def form(self) -> dict[str, str]:
@@ -131,7 +141,7 @@ class WsgiServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no t
         """Nobody listens."""
 
     def create_oauth2_request(self, request: Any) -> Request:
-        return request if isinstance(request, Request) else Request(request)
+        return Request(request)
 
     def create_json_request(self, request: Any) -> Json:
         return Json(request)
@@ -144,12 +154,13 @@ class OwnServer(DPoPServer, Shelf, WsgiServer):
     def __init__(self, dpop: TokenBinding) -> None:
         super().__init__()
         self.dpop = dpop
-        self.pushed: dict[str, list[tuple[str, str]]] = {}
+        self.pushed: dict[str, dict[str, list[str]]] = {}
         self.register_token_generator("default", TokenGenerator(ISSUER, "ES256", lambda **_: secrets.token_urlsafe()))
         self.register_token_generator("client_credentials", _opaque)
         self.register_grant(CodeGrant, [CodeChallenge(required=True)])
         self.register_grant(RefreshGrant)
         self.register_grant(ServiceGrant)
+        self.register_grant(AssertionGrant)
         self.register_grant(grants.ImplicitGrant)
         self.register_endpoint(Registration(claims_classes=[Metadata, ClientMetadataClaims], server=self))
         self.register_endpoint(Introspection)
@@ -172,27 +183,17 @@ class OwnServer(DPoPServer, Shelf, WsgiServer):
 
     def authorize(self, environ: dict[str, Any]) -> Answer:
         """Ann allows whatever she is asked."""
-        pairs = parameters(environ)
-        request = Request(environ, self.pushed.get(dict(pairs).get("request_uri", ""), pairs))
         try:
+            request = self.authorization_request(environ, self.pushed.get)
             grant = self.get_authorization_grant(request)
             answer: Answer = self.create_authorization_response(request, grant_user=User(), grant=grant)
         except OAuth2Error as error:
-            answer = self.handle_error_response(request, error)
+            answer = self.handle_error_response(environ, error)
         return answer
 
     def push(self, environ: dict[str, Any]) -> Answer:
-        """RFC 9126, which Authlib leaves to the server."""
-        request = Request(environ)
-        try:
-            self.authenticate_client(request, METHODS, "par")
-            key = self.dpop.pushed_key(request)
-        except OAuth2Error as error:
-            return plain_answer(*error())
-        kept = [pair for pair in parameters(environ) if pair[0] != "dpop_jkt"]
-        request_uri = f"urn:ietf:params:oauth:request_uri:{secrets.token_urlsafe()}"
-        self.pushed[request_uri] = kept if key is None else [*kept, ("dpop_jkt", key)]
-        return plain_answer(201, {"request_uri": request_uri, "expires_in": 60}, self.dpop.nonce_headers())
+        answer: Answer = self.create_push_response(environ, METHODS, keep=self.pushed.__setitem__)
+        return answer
 
 
 def _opaque(**options: Any) -> dict[str, Any]:

@@ -9,7 +9,8 @@ DPoP for an authorization server that is built on Authlib, in whatever web frame
             return confirmation()                       # {"cnf": {"jkt": ...}} where the token is bound
 
 What is left to the server is to keep, as `dpop_jkt`, `requested_jkt(request)` with its codes and `proven_jkt(request)`
-with its refresh tokens.
+with its refresh tokens. Pushed requests are answered by `create_push_response`, and found again by
+`authorization_request`.
 """
 
 try:

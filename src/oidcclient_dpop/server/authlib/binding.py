@@ -146,6 +146,16 @@ class TokenBinding:
 
     # Proofs
 
+    def check_endpoint(self, endpoint: str) -> None:
+        """
+        See to it that an endpoint takes proofs.
+
+        Raises:
+            LookupError: It has no address here.
+        """
+        if endpoint not in self._endpoints:
+            raise LookupError(f"endpoints names no address for {endpoint!r}: proofs are not looked at there")
+
     def check_proof(self, request: Any, client: Any, endpoint: str = "token") -> VerifiedProof | None:
         """
         Check the proof of a request and use it up, once the client is known and before anything else is.
