@@ -129,8 +129,8 @@ def test_a_token_must_name_its_key_where_there_are_several(signer: ClientKey) ->
 def test_keys_of_one_name_are_all_tried(signer: ClientKey) -> None:
     other, stranger = new_key(), new_key()
     same_name = [{**key.jwk, "kid": KID} for key in (signer, other)]
-    tokens = JWTAccessTokens(ISSUER, API, jwks={"keys": same_name})
-    for key in (signer, other):
+    tokens = JWTAccessTokens(ISSUER, API, jwks={"keys": same_name}, cached=0)
+    for key in (other, signer, other, signer):  # the header that all their tokens have is no key's own
         tokens.check(access_token(key), now=NOW)
     assert reason(JWTAccessTokens(ISSUER, API, jwks={"keys": same_name}), access_token(stranger)) == "signature"
 
