@@ -6,6 +6,7 @@ from typing import Any
 from joserfc.jwk import Key
 
 from oidcclient_dpop.server import ProofRefused, Rule
+from oidcclient_dpop.server.resource.credentials import several
 
 from . import jwts
 from .answers import NO_STORE, Answer, json_answer
@@ -67,11 +68,13 @@ def presented_token(exchange: Exchange) -> str:
     headers = [value for name, value in exchange.headers if name.lower() == "authorization"]
     in_form = [value for name, value in exchange.form if name == "access_token"]
     in_query = [value for name, value in exchange.query if name == "access_token"]
-    if in_query or len(headers) + len(in_form) > 1:
+    sent = ",".join(headers)
+    both = "," in sent and several(sent, bearer=True)  # RFC 9110 section 5.3: two fields may arrive joined
+    if in_query or both or len(headers) + len(in_form) > 1:
         raise TokenRefused(400, "invalid_request", "One token, in the Authorization header")
     if in_form:
         return in_form[0]
-    scheme, _, value = headers[0].partition(" ") if headers else ("", "", "")
+    scheme, _, value = sent.partition(" ")
     if scheme.lower() not in {"bearer", "dpop"} or not value.strip():
         raise TokenRefused(401, None, "No access token was sent")
     return value.strip()

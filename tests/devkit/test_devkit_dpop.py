@@ -204,6 +204,9 @@ def test_both_schemes_at_once_are_a_bad_request(dpop: DPoPApp) -> None:
         headers = [("Authorization", f"{scheme} {token}") for scheme in OTHER_WAYS]
         answer = dpop.http.get(url, headers=[*headers, ("DPoP", prove(dpop.key, "GET", url, token))])
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+        for joined in (f"DPoP {token}, Bearer {token}", f"Basic YW5u, Bearer {token}"):
+            answer = dpop.http.get(url, headers={"Authorization": joined})
+            assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
 def test_a_token_without_its_key_is_refused(dpop: DPoPApp) -> None:

@@ -8,6 +8,8 @@ from joserfc.jwk import KeySet
 
 from oidcclient_devkit import Provider
 
+DIGEST = {"Authorization": 'Digest username="ann", uri="/hello"'}
+
 
 def test_both_metadata_documents_are_the_same(app: Any, oidc_provider: Provider) -> None:
     """OIDC Discovery section 4, RFC 8414 section 3."""
@@ -69,7 +71,7 @@ def test_the_api_serves_whoever_has_a_token(app: Any) -> None:
 
 def test_a_request_without_a_token_gets_no_error_code(app: Any) -> None:
     """RFC 6750 section 3.1."""
-    for headers in ({}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer"}):
+    for headers in ({}, {"Authorization": "Basic eDp5"}, DIGEST, {"Authorization": "Bearer"}):
         answer = app.http.get(f"{app.provider.api}/hello", headers=headers)
         assert answer.status_code == 401
         assert "error" not in answer.headers["www-authenticate"]

@@ -38,6 +38,19 @@ class Either(APIView):  # type: ignore[misc] # no types
         return Response({"auth": request.auth is not None})
 
 
+class Writing(APIView):  # type: ignore[misc] # no types
+    authentication_classes = (DPoPAuthentication,)
+    needs = Needs(("write",))
+
+    def get_permissions(self) -> list[Any]:
+        return [HasNeeds()] if self.request.method == "POST" else [AllowAny()]
+
+    def get(self, request: Any) -> Response:
+        return Response({"auth": request.auth is not None})
+
+    post = get
+
+
 class Signed(APIView):  # type: ignore[misc] # no types
     authentication_classes = (DPoPAuthentication,)
     permission_classes = (IsAuthenticated,)
@@ -67,6 +80,7 @@ urlpatterns = [
     path("me", Me.as_view()),
     path("admin", Admin.as_view()),
     path("either", Either.as_view()),
+    path("writing", Writing.as_view()),
     path("signed", Signed.as_view()),
     path("plain", plain),
     path("waiting", waiting),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import pickle
 import time
 from typing import Any
@@ -114,9 +115,20 @@ def test_where_bearer_is_taken_too_each_scheme_has_its_challenge(lab: Lab) -> No
     assert challenges(refusal) == [f"Bearer {METADATA}", f'DPoP algs="{ALGS}", {METADATA}']
 
 
-@pytest.mark.parametrize("authorization", ["Basic YW5uOmFubg==", "Negotiate abc", ""])
-def test_another_scheme_is_no_token(lab: Lab, authorization: str) -> None:
-    refusal = refused(lab.resource(mode="dpop_and_bearer"), ApiRequest("GET", "/me", (authorization,)))
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        ("Basic YW5uOmFubg==",),
+        ("Negotiate abc",),
+        ("",),
+        ('Digest username="ann", uri="/me"',),
+        ('Digest username="x, DPoP y", uri="a \\", DPoP b"',),
+        ('Digest username="a, DPoP b\\',),
+        ("Basic abc", "Negotiate abc"),
+    ],
+)
+def test_another_scheme_is_no_token(lab: Lab, authorization: tuple[str, ...]) -> None:
+    refusal = refused(lab.resource(mode="dpop_and_bearer"), ApiRequest("GET", "/me", authorization))
     assert (refusal.answer.status, refusal.error) == (401, None)
 
 
@@ -128,7 +140,14 @@ def test_where_only_dpop_is_taken_bearer_is_another_scheme(lab: Lab) -> None:
 
 @pytest.mark.parametrize(
     "authorization",
-    [("Bearer {0}", "DPoP {0}"), ("DPoP {0}", "DPoP {0}"), ("Bearer {0}, DPoP {0}",), ("Basic abc=", "DPoP {0}")],
+    [
+        ("Bearer {0}", "DPoP {0}"),
+        ("DPoP {0}", "DPoP {0}"),
+        ("Bearer {0}, DPoP {0}",),
+        ("Basic abc=", "DPoP {0}"),
+        ('Digest a="b", c="d",\tdpop {0}',),
+        ("Bearer {0},",),
+    ],
 )
 def test_both_schemes_at_once_are_a_bad_request(lab: Lab, authorization: tuple[str, ...]) -> None:
     """RFC 9449 section 7.2."""
@@ -273,6 +292,10 @@ def test_where_it_cannot_be_told_whether_a_proof_was_used_nobody_gets_in(lab: La
     assert header(refusal, "Retry-After") == "1"
     assert not challenges(refusal)
     assert isinstance(refusal.__cause__, ReplayUnavailable)
+    assert lab.events[2:] == [
+        events.ProofUndecided("resource"),
+        events.RequestRefused(503, "temporarily_unavailable", "DPoP"),
+    ]
 
 
 def test_the_algorithms_are_those_of_the_verifier(lab: Lab) -> None:
@@ -335,7 +358,11 @@ def test_a_weak_sign_in_is_to_be_done_again(lab: Lab, claims: dict[str, Any]) ->
     assert 'acr_values="strong stronger", scope="write"' in challenges(refusal)[0]
 
 
-@pytest.mark.parametrize("auth_time", [None, True, "1700000000", 1_700_000_000])
+@pytest.mark.parametrize(
+    "auth_time",
+    [None, True, "1700000000", 1_700_000_000, time.time() + 3_600, 10**400, -(10**400), math.inf, math.nan],
+    ids=["missing", "bool", "text", "old", "next-hour", "huge", "tiny", "infinite", "nan"],
+)
 def test_an_old_sign_in_is_to_be_done_again(lab: Lab, auth_time: Any) -> None:
     refusal = refused(lab.resource(), lab.good(auth_time=auth_time), Needs(max_age=300))
     assert refusal.error == "insufficient_user_authentication"
@@ -356,6 +383,10 @@ def test_more_can_be_asked_of_a_request_that_was_let_in(lab: Lab) -> None:
         resource.check_needs(verified, Needs(("write",)))
     assert caught.value.answer.status == 403
     assert ["error=" in one for one in challenges(caught.value)] == [True, False]
+    assert lab.events[1:] == [
+        events.RequestAccepted("DPoP"),
+        events.RefusedLater(403, "insufficient_scope", "DPoP"),
+    ]
 
 
 @pytest.mark.parametrize("scopes", ["write", ("a b",), ('a"b',), ("",)])
@@ -402,6 +433,11 @@ def test_an_answer_is_json_and_is_not_stored(lab: Lab) -> None:
     assert header(refusal, "Content-Type") == "application/json"
     assert header(refusal, "Content-Length") == str(len(refusal.answer.body))
     assert header(refusal, "Cache-Control") == "no-store"
+
+
+def test_no_nonce_is_shown(lab: Lab) -> None:
+    refusal = refused(lab.resource(nonces=NonceIssuer(SECRET)), lab.good())
+    assert str(header(refusal, "DPoP-Nonce")) not in repr(refusal.answer)
 
 
 def test_a_refusal_survives_pickling(lab: Lab) -> None:

@@ -17,6 +17,7 @@ from oidcclient_dpop.server import (
     NonceIssuer,
     ProofVerifier,
     ProtectedResource,
+    events,
 )
 from tests.resource_server.django_site import set_up
 from tests.resource_server.lab import API, ISSUER, Lab, access_token, jwks
@@ -99,7 +100,40 @@ def test_another_authentication_may_decide_where_no_token_was_sent(lab: Lab, use
     assert client.get("/either").json() == {"auth": False}
     bearer = {"Authorization": f"Bearer {access_token(lab.signer)}"}  # a scheme that is not taken here
     assert client.get("/either", headers=bearer).json() == {"auth": False}
-    assert lab.events[-1].__class__.__name__ == "RequestRefused"
+    assert lab.events == []
+    basic = {"Authorization": "Basic !"}
+    assert client.get("/either", headers=basic).status_code == 401
+    assert lab.events == [events.RequestRefused(401, None, None)]
+
+
+def test_a_tool_may_ask_for_the_challenge_of_no_request(lab: Lab, use: Any) -> None:
+    from oidcclient_dpop.server.rest_framework import DPoPAuthentication  # noqa: PLC0415 - needs the settings
+
+    use(lab.resource())
+    assert DPoPAuthentication().authenticate_header(None).startswith("DPoP algs=")
+    assert lab.events == []
+
+
+def test_a_view_that_says_its_permissions_as_it_runs_asks_of_an_accepted_request(lab: Lab, use: Any) -> None:
+    client = use(lab.resource())
+    assert ask(client, "/writing", credentials(lab, "/writing")).status_code == 200
+    headers = dict(credentials(lab, "/writing", "POST"))
+    assert client.post("/writing", headers=headers, RAW_URI="/writing").status_code == 403
+    assert lab.events[-2:] == [
+        events.RequestAccepted("DPoP"),
+        events.RefusedLater(403, "insufficient_scope", "DPoP"),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/me", "/plain", "/signed", "/either", "/writing"])
+def test_no_refusal_is_stored(lab: Lab, use: Any, path: str) -> None:
+    """RFC 9111 section 5.2.2.5; with nonces or without."""
+    client = use(lab.resource())
+    bad = dict(credentials(lab, path, exp=1)), dict(credentials(lab, path, "POST", scope="other"))
+    answers = [client.get(path), client.get(path, headers=bad[0]), client.post(path, headers=bad[1], RAW_URI=path)]
+    refusals = [answer for answer in answers if answer.status_code in {401, 403}]
+    assert refusals
+    assert all(answer["Cache-Control"] == "no-store" for answer in refusals)
 
 
 def test_every_answer_carries_the_nonce_and_pages_can_read_it(lab: Lab, use: Any) -> None:

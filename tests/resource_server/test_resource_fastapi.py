@@ -11,7 +11,16 @@ from fastapi import FastAPI, Security
 from fastapi.testclient import TestClient
 
 from oidcclient_devkit import Provider
-from oidcclient_dpop.server import Cors, JWTAccessTokens, Needs, NonceIssuer, ProtectedResource, Route, VerifiedRequest
+from oidcclient_dpop.server import (
+    Cors,
+    JWTAccessTokens,
+    Needs,
+    NonceIssuer,
+    ProtectedResource,
+    Route,
+    VerifiedRequest,
+    events,
+)
 from oidcclient_dpop.server.fastapi import DPoPMiddleware, DPoPSecurity
 from tests.resource_server.lab import API, Lab
 from tests.resource_server.serving import serve_asgi
@@ -84,9 +93,10 @@ def test_a_refusal_has_its_own_status_and_challenge(client: TestClient, lab: Lab
 def test_several_dependencies_of_a_route_use_the_proof_up_once(client: TestClient, lab: Lab) -> None:
     good = credentials(lab, "/admin", "POST", scope="admin profile")
     assert ask(client, "/admin", good, "POST").json() == {"same": True}
-    for scope in ("admin", "profile"):
+    for scope, last in (("admin", events.RefusedLater), ("profile", events.RequestRefused)):
         bad = credentials(lab, "/admin", "POST", scope=scope)
         assert ask(client, "/admin", bad, "POST").status_code == 403
+        assert lab.events[-1] == last(403, "insufficient_scope", "DPoP")
 
 
 def test_a_route_can_ask_for_a_stronger_sign_in(client: TestClient, lab: Lab) -> None:
@@ -119,6 +129,19 @@ def test_openapi_shows_the_scheme_and_the_scopes(client: TestClient) -> None:
     assert document["paths"]["/me"]["get"]["security"] == [{"dpop": ["profile"]}]
     assert document["paths"]["/files/{name}"]["get"]["security"] == [{"dpop": []}]
     assert "security" not in document["paths"]["/open"]["get"]
+    parameters = [one["name"] for one in document["paths"]["/files/{name}"]["get"]["parameters"]]
+    assert parameters == ["name"]
+
+
+def test_openapi_shows_both_schemes_where_both_are_taken(lab: Lab) -> None:
+    """OpenAPI 3.1 section 4.8.30: one of the requirements in the list is enough."""
+    document = application(lab.resource(mode="dpop_and_bearer")).openapi()
+    schemes = document["components"]["securitySchemes"]
+    assert {name: (one["type"], one["scheme"]) for name, one in schemes.items()} == {
+        "dpop": ("http", "dpop"),
+        "bearer": ("http", "bearer"),
+    }
+    assert document["paths"]["/me"]["get"]["security"] == [{"dpop": ["profile"]}, {"bearer": ["profile"]}]
     parameters = [one["name"] for one in document["paths"]["/files/{name}"]["get"]["parameters"]]
     assert parameters == ["name"]
 

@@ -14,9 +14,12 @@ from oidcclient.protocol import PrivateKeyJwt
 from oidcclient_devkit import Provider
 from oidcclient_devkit.clients import SHARED_SECRET
 from oidcclient_dpop.server import (
+    AccessRefused,
+    ApiRequest,
     AuthorizationServerUnavailable,
     IntrospectedTokens,
     InvalidAccessToken,
+    Needs,
     ProtectedResource,
 )
 from oidcclient_dpop.server.wsgi import DPoPMiddleware
@@ -54,6 +57,26 @@ def reason(tokens: IntrospectedTokens) -> str:
     with pytest.raises(InvalidAccessToken) as caught:
         tokens.check("opaque", now=NOW)
     return caught.value.reason
+
+
+@pytest.mark.parametrize("token", ["\ud800", "t\u00f6k"])
+def test_what_is_no_access_token_is_not_asked_about(server: Server, answer: dict[str, Any], token: str) -> None:
+    """RFC 6749 appendix A.12."""
+    with pytest.raises(InvalidAccessToken):
+        rules(server).check(token, now=NOW)
+    assert not server.asked
+
+
+@pytest.mark.parametrize("auth_time", ["1" + "0" * 400, "-1" + "0" * 400, "1e999"], ids=["huge", "tiny", "infinite"])
+def test_a_sign_in_at_no_time_is_to_be_done_again(server: Server, answer: dict[str, Any], auth_time: str) -> None:
+    """RFC 9470 section 6."""
+    answer["cnf"] = None
+    resource = ProtectedResource(API, rules(server), mode="dpop_and_bearer")
+    text = json.dumps({**answer, "auth_time": 0}).replace('"auth_time": 0', f'"auth_time": {auth_time}')
+    server.replies["/introspect"] = text.encode()
+    with pytest.raises(AccessRefused) as caught:
+        resource.check(ApiRequest("GET", "/me", ("Bearer opaque",)), Needs(max_age=300))
+    assert caught.value.error == "insufficient_user_authentication"
 
 
 def test_an_active_token_is_taken(server: Server, answer: dict[str, Any]) -> None:

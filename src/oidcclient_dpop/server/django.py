@@ -21,13 +21,14 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.module_loading import import_string
 
 from . import asgi, wsgi
-from .resource.answers import AccessRefused, Answer, Headers
+from .resource.answers import NO_STORE, AccessRefused, Answer, Headers
 from .resource.credentials import ApiRequest
 from .resource.needs import ANY_TOKEN, Needs
 from .resource.resource import ProtectedResource
 from .resource.verified import VerifiedRequest
 
 __all__ = [
+    "REFUSED",
     "SETTING",
     "DPoPMiddleware",
     "api_request",
@@ -40,6 +41,8 @@ __all__ = [
 
 SETTING = "OIDCCLIENT_DPOP_RESOURCE"
 _KEY = "oidcclient_dpop"
+REFUSED = "oidcclient_dpop_refused"
+"""What a request has whose refusal is not to be stored and does not say so itself."""
 
 
 def the_resource() -> ProtectedResource:
@@ -140,6 +143,8 @@ class DPoPMiddleware(MiddlewareMixin):  # type: ignore[misc] # Django has no typ
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Add what every answer carries."""
         resource = the_resource()
+        if getattr(request, REFUSED, False):
+            _add(response, (NO_STORE,))
         _add(response, (*resource.nonce_headers(), *resource.page_headers(request.META.get("HTTP_ORIGIN"))))
         return response
 

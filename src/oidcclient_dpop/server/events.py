@@ -1,9 +1,11 @@
 """
 What happened while requests were checked, for metrics and logs. No event holds a secret.
 
-Each proof that was checked makes exactly one of `ProofVerified`, `ProofRejected` and `NonceChallenged`; each request
-to a protected resource ends in exactly one of `RequestAccepted` and `RequestRefused`. All texts but `jkt`, `issuer` and
-`message` are out of small, fixed sets, and so are good as labels of a metric.
+Each proof that a protected resource checked makes exactly one of `ProofVerified`, `ProofRejected`, `NonceChallenged`
+and `ProofUndecided`. Each check of a request ends in exactly one of `RequestAccepted` and `RequestRefused`, and the
+adapters check a request once. What an application asks of an accepted request afterwards, with `check_needs` or in a
+further dependency, makes a `RefusedLater` where it is missing, and no event where it is not. All texts but `jkt`,
+`issuer` and `message` are out of small, fixed sets, and so are good as labels of a metric.
 
 How many proofs are remembered is no event: it is read when somebody asks, `len(replay_cache)`, which costs nothing.
 With `prometheus_client` that is `gauge.set_function(lambda: len(replay_cache))`.
@@ -25,7 +27,9 @@ __all__ = [
     "NonceChallenged",
     "Observer",
     "ProofRejected",
+    "ProofUndecided",
     "ProofVerified",
+    "RefusedLater",
     "RequestAccepted",
     "RequestRefused",
 ]
@@ -63,6 +67,18 @@ class ProofRejected:
 class NonceChallenged:
     """
     A proof had no nonce, or an old one, and the client was given a new one (RFC 9449 sections 8 and 9): normal life.
+
+    Args:
+        at: As for `ProofVerified`.
+    """
+
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProofUndecided:
+    """
+    A proof broke no rule, but it could not be told whether it was used before: the replay cache is full or away.
 
     Args:
         at: As for `ProofVerified`.
@@ -127,6 +143,24 @@ class RequestRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedLater:
+    """
+    The application asked more of a request that was accepted, and it did not bring that.
+
+    The request was counted as a `RequestAccepted` before and is no `RequestRefused`.
+
+    Args:
+        status: The HTTP status.
+        error: The error code in the answer.
+        scheme: How its token came, `"DPoP"` or `"Bearer"`.
+    """
+
+    status: int
+    error: str | None
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeysFetched:
     """
     The keys that access tokens are signed with were fetched.
@@ -158,10 +192,12 @@ Event = (
     ProofVerified
     | ProofRejected
     | NonceChallenged
+    | ProofUndecided
     | BindingRefused
     | AccessTokenRefused
     | RequestAccepted
     | RequestRefused
+    | RefusedLater
     | KeysFetched
     | AuthorizationServerFailed
 )

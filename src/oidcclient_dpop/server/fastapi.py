@@ -13,7 +13,12 @@ The middleware gives the answers; which requests are let in is decided where the
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of __call__.
 
-from fastapi.openapi.models import HTTPBase
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Security
+from fastapi.openapi.models import HTTPBase, HTTPBearer
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
@@ -30,14 +35,15 @@ class DPoPSecurity(SecurityBase):
     """
     A dependency that lets only good requests in, and hands their `VerifiedRequest` to the route.
 
-    In OpenAPI it is a security scheme of type `http` and scheme `dpop`, with the scopes of each route. Several of them
-    on one route check the proof once.
+    In OpenAPI it is a security scheme of type `http` and scheme `dpop`, with the scopes of each route; where the
+    resource takes Bearer too, there is one of scheme `bearer` beside it, and either is enough. Several of them on one
+    route check the proof once; the observer sees a `RefusedLater` where a later one asks for what is not there.
 
     Args:
         resource: What decides; its scopes come from `Security(..., scopes=[...])`.
         acr_values: What else a route needs, see `Needs`.
         max_age: The same, in seconds.
-        scheme_name: Its name in OpenAPI.
+        scheme_name: Its name in OpenAPI; the other one's is `bearer`.
     """
 
     def __init__(
@@ -52,8 +58,11 @@ class DPoPSecurity(SecurityBase):
         self._needs = Needs((), acr_values, max_age)
         self.scheme_name = scheme_name
         self.model = HTTPBase(scheme="dpop", description="An access token bound to a key, with a proof (RFC 9449).")
+        self.__signature__ = _signature(self.__call__, bearer="Bearer" in resource.schemes)
 
-    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> VerifiedRequest:
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes, **_shown: None
+    ) -> VerifiedRequest:
         """
         Check a request.
 
@@ -74,3 +83,22 @@ class DPoPSecurity(SecurityBase):
         verified: VerifiedRequest = await self._resource.check_async(api_request(scope), needs)
         scope[KEY] = verified
         return verified
+
+
+class _Bearer(SecurityBase):
+    """What shows the Bearer scheme in OpenAPI, and does nothing else: one dependency is one scheme there."""
+
+    def __init__(self) -> None:
+        self.scheme_name = "bearer"
+        self.model = HTTPBearer(description="An access token that is bound to no key (RFC 6750).")
+
+    async def __call__(self) -> None:
+        return
+
+
+def _signature(call: Callable[..., Any], *, bearer: bool) -> inspect.Signature:
+    """Return what FastAPI reads the dependencies in: those of a call, and Bearer's to be shown."""
+    signature = inspect.signature(call)
+    shown = inspect.Parameter("bearer", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[None, Security(_Bearer())])
+    kept = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    return signature.replace(parameters=[*kept, *([shown] if bearer else [])])

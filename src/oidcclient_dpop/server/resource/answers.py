@@ -28,7 +28,7 @@ class Answer:
     """
 
     status: int
-    headers: Headers
+    headers: Headers = field(repr=False)  # a nonce is among them
     body: bytes = field(default=b"", repr=False)
 
 

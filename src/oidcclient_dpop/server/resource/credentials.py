@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 from oidcclient_dpop.server.errors import INVALID_DPOP_PROOF
 
-__all__ = ["ApiRequest", "Problem", "Scheme", "brings_token", "presented", "tried_scheme"]
+__all__ = ["ApiRequest", "Problem", "Scheme", "brings_token", "presented", "several", "tried_scheme"]
 
 Scheme = Literal["DPoP", "Bearer"]
 _SCHEMES: dict[str, Scheme] = {"dpop": "DPoP", "bearer": "Bearer"}
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.?)*"?')  # RFC 9110 section 5.6.4, or up to the end: it never has to go back
 _TOKEN68 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"  # RFC 9110 section 11.2
 
 
@@ -55,11 +57,12 @@ def presented(request: ApiRequest, *, bearer: bool) -> tuple[Scheme, str]:
     """
     if request.query and _in_query(request.query):  # RFC 9700 section 4.3.2: no access token in a query, ever
         raise Problem(400, "invalid_request", "An access token goes into the Authorization header, never into a query")
-    first = request.authorization[0] if request.authorization else ""
-    # RFC 9449 section 7.2: both schemes at once. RFC 9110 section 5.3: two fields may arrive joined by a comma.
-    if len(request.authorization) > 1 or "," in first:
+    fields = request.authorization
+    # RFC 9110 section 5.3: two fields may arrive joined by a comma.
+    sent = fields[0] if len(fields) == 1 else ",".join(fields)
+    if "," in sent and several(sent, bearer=bearer):  # RFC 9449 section 7.2: both schemes at once
         raise Problem(400, "invalid_request", "Multiple methods used to include access token")
-    name, _, token = first.partition(" ")
+    name, _, token = sent.partition(" ")
     scheme = _SCHEMES.get(name.lower())
     # RFC 6750 section 3.1: no error code for a request with no token, or with a scheme that is not spoken here.
     if scheme is None or (scheme == "Bearer" and not bearer):
@@ -70,6 +73,12 @@ def presented(request: ApiRequest, *, bearer: bool) -> tuple[Scheme, str]:
     if scheme == "DPoP" and not request.proofs:
         raise Problem(401, INVALID_DPOP_PROOF, "There is no DPoP header")
     return scheme, token
+
+
+def several(field: str, *, bearer: bool) -> bool:
+    """Tell whether a field with a comma has one of our schemes in it; otherwise it is all of another one."""
+    names = (part.strip(" \t").partition(" ")[0].lower() for part in _QUOTED.sub("", field).split(","))
+    return any(name == "dpop" or (bearer and name == "bearer") for name in names)
 
 
 def _is_token68(text: str) -> bool:
@@ -84,9 +93,13 @@ def tried_scheme(request: ApiRequest) -> Scheme | None:
     return _SCHEMES.get(request.authorization[0].partition(" ")[0].lower())
 
 
-def brings_token(request: ApiRequest) -> bool:
-    """Tell whether a request brings a token, in whatever way."""
-    return len(request.authorization) > 1 or tried_scheme(request) is not None or _in_query(request.query)
+def brings_token(request: ApiRequest, *, bearer: bool) -> bool:
+    """Tell whether a request brings a token, in whatever way, be it a wrong one."""
+    try:
+        presented(request, bearer=bearer)
+    except Problem as problem:
+        return problem.error is not None
+    return True
 
 
 def _in_query(query: str) -> bool:

@@ -11,6 +11,8 @@ from oidcclient_dpop.server.events import (
     NonceChallenged,
     Observer,
     ProofRejected,
+    ProofUndecided,
+    RefusedLater,
     RequestRefused,
 )
 from oidcclient_dpop.server.nonces import NonceIssuer
@@ -61,11 +63,21 @@ class Refuser:
         elif isinstance(cause, ProofRefused):
             challenged = cause.error == USE_DPOP_NONCE
             self.tell(NonceChallenged(AT) if challenged else ProofRejected(AT, cause.rule))
+        elif isinstance(cause, ReplayUnavailable):
+            self.tell(ProofUndecided(AT))
         return self.answer_to(_problem(cause), scheme, now)
 
     def answer_to(self, problem: Problem, scheme: Scheme | None, now: float) -> AccessRefused:
         """Return the error for a problem, with the whole answer."""
         self.tell(RequestRefused(problem.status, problem.error, scheme))
+        return self._answered(problem, scheme, now)
+
+    def answer_later(self, problem: Problem, scheme: Scheme, now: float) -> AccessRefused:
+        """Return the same for a request that was accepted before."""
+        self.tell(RefusedLater(problem.status, problem.error, scheme))
+        return self._answered(problem, scheme, now)
+
+    def _answered(self, problem: Problem, scheme: Scheme | None, now: float) -> AccessRefused:
         said = {} if problem.error is None else {"error": problem.error, "error_description": told(str(problem))}
         headers = [NO_STORE]
         if problem.status == 503:  # noqa: PLR2004 - HTTP: nothing to challenge

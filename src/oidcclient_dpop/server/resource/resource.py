@@ -55,6 +55,7 @@ class ProtectedResource:
 
     Attributes:
         metadata_url: Where the resource's metadata is (RFC 9728 section 3).
+        schemes: How tokens may come: `"DPoP"`, and `"Bearer"` where the mode takes it.
         needs_event_loop: Whether only `check_async` works, because `replay` is an `AsyncReplayCache`.
 
     Raises:
@@ -100,6 +101,7 @@ class ProtectedResource:
         )
         schemes: dict[Scheme, Mapping[str, str]] = {"Bearer": {}} if self._bearer else {}
         schemes["DPoP"] = {"algs": " ".join(algorithms)}  # RFC 9449 section 7.1
+        self.schemes = frozenset(schemes)
         self._refuser = Refuser(schemes, self.metadata_url, nonces, observer)
 
     @property
@@ -150,7 +152,7 @@ class ProtectedResource:
 
     def check_needs(self, verified: VerifiedRequest, needs: Needs) -> None:
         """
-        Ask more of a request that was let in.
+        Ask more of a request that was let in. The observer sees a `RefusedLater` if it does not bring that.
 
         Raises:
             AccessRefused: It does not bring that.
@@ -159,7 +161,7 @@ class ProtectedResource:
         try:
             check_needs(verified.token, needs, now)
         except Problem as problem:
-            raise self._refuser.answer_to(problem, verified.scheme, now) from problem
+            raise self._refuser.answer_later(problem, verified.scheme, now) from problem
 
     def needs_of(self, request: ApiRequest, path: str, routes: Sequence[Route], default: Needs | None) -> Needs | None:
         """

@@ -64,10 +64,7 @@ def check_needs(token: CheckedToken, needs: Needs, now: float) -> None:
 
 def _check_authentication(claims: Mapping[str, Any], needs: Needs, now: float) -> None:
     """RFC 9470 sections 3 and 6: `acr` and `auth_time` are in the token, or in the introspection answer."""
-    auth_time = claims.get("auth_time")
-    if isinstance(auth_time, bool) or not isinstance(auth_time, int | float):
-        auth_time = None
-    fresh = needs.max_age is None or (auth_time is not None and now - auth_time <= needs.max_age + CLOCKS_S)
+    fresh = needs.max_age is None or _is_fresh(claims.get("auth_time"), needs.max_age, now)
     if fresh and (not needs.acr_values or claims.get("acr") in needs.acr_values):
         return
     wanted = {
@@ -81,3 +78,10 @@ def _check_authentication(claims: Mapping[str, Any], needs: Needs, now: float) -
         "The user has to sign in again, or in another way",
         **{name: value for name, value in wanted.items() if value},
     )
+
+
+def _is_fresh(auth_time: object, max_age: int, now: float) -> bool:
+    """Tell whether a sign-in was lately; one that is still to come, at infinity or at no number was not."""
+    if not isinstance(auth_time, int | float) or isinstance(auth_time, bool):
+        return False
+    return now - max_age - CLOCKS_S <= auth_time <= now + CLOCKS_S  # no sum of it: an int may be beyond all floats

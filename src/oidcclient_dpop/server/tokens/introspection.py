@@ -106,6 +106,8 @@ class IntrospectedTokens:
         await self._remote.close_async()
 
     def _check(self, token: str, now: float) -> Flow[CheckedToken]:
+        if not token.isascii():  # RFC 6749 appendix A.12
+            raise InvalidAccessToken("format", "The access token has characters that no access token has")
         members = yield from translated(self._ask(token, now))
         active = members.get("active")
         if not isinstance(active, bool):  # RFC 7662 section 2.2: a boolean, and always there
