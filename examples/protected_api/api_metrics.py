@@ -21,7 +21,7 @@ class Metrics:
             "api_requests", "Requests by outcome", ["outcome", "scheme", "error"], registry=registry
         )
         self._proofs = Counter(
-            "dpop_proofs", "Proofs by the rule they broke; verified ones broke none", ["rule"], registry=registry
+            "dpop_proofs", "Proofs by the rule they broke; good ones broke none", ["rule"], registry=registry
         )
         self._tokens = Counter("access_tokens_refused", "Access tokens by their fault", ["reason"], registry=registry)
         self._challenges = Counter("dpop_nonce_challenges", "Proofs sent back for a nonce", registry=registry)
@@ -30,21 +30,23 @@ class Metrics:
         cached.set_function(lambda: len(replay))
 
     def __call__(self, event: events.Event) -> None:
-        """Count one event."""
+        """Count one event; keys that were fetched are not counted."""
         match event:
             case events.RequestAccepted(scheme):
                 self._requests.labels("accepted", scheme, "").inc()
             case events.RequestRefused(_, error, scheme):
                 self._requests.labels("refused", scheme or "", error or "no token").inc()
+            case events.RefusedLater(_, error, scheme):
+                self._requests.labels("refused later", scheme, error or "").inc()
             case events.ProofVerified():
                 self._proofs.labels("").inc()
             case events.ProofRejected(_, rule):
                 self._proofs.labels(rule.value).inc()
+            case events.ProofUndecided():
+                self._proofs.labels("undecided").inc()
             case events.NonceChallenged():
                 self._challenges.inc()
             case events.AccessTokenRefused(reason):
                 self._tokens.labels(reason).inc()
             case events.AuthorizationServerFailed():
                 self._failures.inc()
-            case events.KeysFetched():
-                pass

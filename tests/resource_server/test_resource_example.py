@@ -7,8 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
 from oidcclient_devkit import Provider
+from oidcclient_dpop.server import MemoryReplayCache, events
 from tests.dpop_server.proofs import new_key
 from tests.resource_server.lab import access_token
 from tests.resource_server.serving import serve_asgi
@@ -67,6 +69,16 @@ def test_the_example_counts_tokens_by_their_fault(served: str) -> None:
     found = metrics(served)
     assert found['access_tokens_refused_total{reason="format"}'] == 1
     assert found['access_tokens_refused_total{reason="typ"}'] == 1
+
+
+def test_the_example_counts_what_was_refused_later_and_what_could_not_be_told(served: str) -> None:
+    registry, replay = CollectorRegistry(), MemoryReplayCache()
+    count = import_module("api_metrics").Metrics(registry, replay)
+    count(events.RefusedLater(403, "insufficient_scope", "DPoP"))
+    count(events.ProofUndecided("resource"))
+    labels = {"outcome": "refused later", "scheme": "DPoP", "error": "insufficient_scope"}
+    assert registry.get_sample_value("api_requests_total", labels) == 1
+    assert registry.get_sample_value("dpop_proofs_total", {"rule": "undecided"}) == 1
 
 
 def test_the_example_counts_failures_of_the_authorization_server(served: str, oidc_provider: Provider) -> None:
