@@ -6,8 +6,10 @@ import time
 from typing import Any
 
 import pytest
+from authlib.oauth2 import OAuth2Request
 
 from oidcclient_dpop.server import NonceIssuer
+from oidcclient_dpop.server.authlib.pushed import PushedPayload
 from oidcclient_dpop.server.events import ProofVerified
 from tests.authlib_server.conftest import OwnApp
 from tests.authlib_server.own_grants import ASSERTION_KEY, AssertionGrant, CodeGrant
@@ -66,3 +68,9 @@ def test_a_code_is_bound_where_a_grant_knows_its_clients_in_its_own_way(
     assert error_of(app.post("/token", form, new_key())) == (400, "invalid_grant")
     assert error_of(app.plain("/token", form)) == (400, "invalid_dpop_proof")
     assert app.post("/token", form).json()["token_type"] == "DPoP"
+
+
+def test_a_grant_is_found_without_an_answer_too(app: OwnApp) -> None:
+    request = OAuth2Request("POST", f"{ISSUER}/token")
+    request.payload = PushedPayload({"grant_type": [AssertionGrant.GRANT_TYPE]})
+    assert isinstance(app.server.get_token_grant(request), AssertionGrant)
