@@ -27,7 +27,7 @@ from oidcclient_dpop.server.authlib import (
     introspection_members,
     proven_jkt,
 )
-from oidcclient_dpop.server.events import BindingRefused, NonceChallenged, ProofRejected, ProofVerified
+from oidcclient_dpop.server.events import BindingRefused, NonceChallenged, ProofRejected, ProofUndecided, ProofVerified
 from tests.authlib_server.conftest import SERVICE, OwnApp
 from tests.authlib_server.own_server import ISSUER, TokenGenerator
 from tests.dpop_server.proofs import new_key, prove
@@ -158,6 +158,7 @@ def test_when_the_memory_is_away_nothing_is_issued(build: Any) -> None:
     assert error_of(app.post("/token", form)) == (503, "temporarily_unavailable")
     assert len(app.server.codes) == 1
     assert not app.server.access_tokens
+    assert app.events == [ProofUndecided("token")]
 
 
 def test_who_may_not_have_a_token_spends_no_proof(app: OwnApp) -> None:

@@ -13,7 +13,15 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError
 
 from oidcclient_dpop.server.errors import USE_DPOP_NONCE, ProofRefused, ReplayUnavailable
-from oidcclient_dpop.server.events import BindingRefused, Event, NonceChallenged, Observer, ProofRejected, ProofVerified
+from oidcclient_dpop.server.events import (
+    BindingRefused,
+    Event,
+    NonceChallenged,
+    Observer,
+    ProofRejected,
+    ProofUndecided,
+    ProofVerified,
+)
 from oidcclient_dpop.server.jose import same
 from oidcclient_dpop.server.nonces import NonceIssuer
 from oidcclient_dpop.server.replay import MemoryReplayCache, ReplayCache
@@ -184,6 +192,7 @@ class TokenBinding:
         except ProofRefused as refused:
             raise self._refusal(refused, endpoint, now) from refused
         except ReplayUnavailable as error:
+            self._tell(ProofUndecided(endpoint))
             raise ProofMemoryUnavailableError("Whether the proof was used before cannot be told.") from error
         self._tell(ProofVerified(endpoint, proof.jkt))
         return proof
