@@ -13,7 +13,7 @@ class TooManyWrongCodes(Exception):
 
 def plain(user_code: str) -> str:
     """Return a user code without case and punctuation (RFC 8628 section 6.1)."""
-    return "".join(char for char in user_code.upper() if char.isascii() and char.isalnum())
+    return "".join(char for char in user_code if char.isascii() and char.isalnum()).upper()
 
 
 def find_waiting(core: Core, user_code: str) -> DeviceRequest | None:
