@@ -71,7 +71,7 @@ def test_what_is_no_access_token_is_not_asked_about(server: Server, answer: dict
 def test_a_sign_in_at_no_time_is_to_be_done_again(server: Server, answer: dict[str, Any], auth_time: str) -> None:
     """RFC 9470 section 6."""
     answer["cnf"] = None
-    resource = ProtectedResource(API, rules(server), mode="dpop_and_bearer")
+    resource = ProtectedResource(API, rules(server), mode="dpop_and_bearer", clock=lambda: NOW)
     text = json.dumps({**answer, "auth_time": 0}).replace('"auth_time": 0', f'"auth_time": {auth_time}')
     server.replies["/introspect"] = text.encode()
     with pytest.raises(AccessRefused) as caught:
