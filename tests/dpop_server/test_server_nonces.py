@@ -140,6 +140,15 @@ def proved(key: ClientKey, iat: float, nonce: str | None, **settings: Any) -> Ve
         return error.rule
 
 
+def test_what_a_proof_showed_does_not_show_its_nonce(key: ClientKey) -> None:
+    nonce = NonceIssuer(SECRET).issue(now=NOW)
+    found = proved(key, 0, nonce)
+    assert isinstance(found, VerifiedProof)
+    assert found.nonce == nonce
+    assert key.jkt in repr(found)
+    assert nonce not in repr(found)
+
+
 def test_with_a_nonce_the_clock_of_the_client_may_be_further_off(key: ClientKey) -> None:
     """Section 11.1: the nonce shows by itself that the proof is new."""
     nonce = NonceIssuer(SECRET).issue(now=NOW)

@@ -7,7 +7,7 @@ adapters check a request once. What an application asks of an accepted request a
 further dependency, makes a `RefusedLater` where it is missing, and no event where it is not. All texts but `jkt`,
 `issuer` and `message` are out of small, fixed sets, and so are good as labels of a metric.
 
-How many proofs are remembered is no event: it is read when somebody asks, `len(replay_cache)`, which costs nothing.
+How many proofs are remembered is no event: it is read when somebody asks, `len()` of a `MemoryReplayCache`.
 With `prometheus_client` that is `gauge.set_function(lambda: len(replay_cache))`.
 """
 
