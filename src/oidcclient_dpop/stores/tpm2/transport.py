@@ -112,8 +112,11 @@ def open_socket(path: str, deadline: float) -> Channel:
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_left_ms(deadline) / 1000)  # with which the descriptor does not block
-        try:
-            connection.connect(path)
-        except TimeoutError:
-            raise DeadlinePassed from None
-        return Channel(connection.detach(), works_on=False)
+        while True:
+            try:
+                connection.connect(path)
+                return Channel(connection.detach(), works_on=False)
+            except TimeoutError:
+                raise DeadlinePassed from None
+            except BlockingIOError:  # unix(7), EAGAIN: others wait for it, as many as may
+                time.sleep(min(0.01, _left_ms(deadline) / 1000))
