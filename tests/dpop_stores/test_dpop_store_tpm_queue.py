@@ -27,7 +27,11 @@ def test_a_full_queue_is_waited_for_until_the_deadline(tmp_path: Path, served: b
             with pytest.raises(DeadlinePassed):
                 open_socket(path, time.monotonic() + 0.1)
             return
-        timer = threading.Timer(0.2, listener.accept)
+
+        def serve() -> None:
+            listener.accept()[0].close()
+
+        timer = threading.Timer(0.2, serve)
         timer.start()
         open_socket(path, time.monotonic() + 10).close()
         timer.join()
